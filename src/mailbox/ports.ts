@@ -1,0 +1,90 @@
+import type { AddressOfRecord } from '../core/address-of-record.ts';
+import { MailboxError } from '../core/errors.ts';
+
+/*
+ * Words of the domain:
+ *   deposit    somebody leaves texts for an offline user
+ *   retrieval  the owner fetches her texts
+ *   mailbox    what one owner's texts are kept in, named by her address of record
+ *   summary    what the lamp should say: how many texts are new and old
+ */
+
+/** A text on its way into a mailbox. */
+export interface NewMessage {
+  readonly owner: AddressOfRecord;
+  /** URI of the sender as the trusted proxy vouched for it. */
+  readonly author: string;
+  /** Display name of the sender, without quotes; '' when she gave none. */
+  readonly authorName: string;
+  /**
+   * What makes this text the same text when it is sent again: sender and Message-ID. Any length; unique within the mailbox.
+   */
+  readonly uniqueKey: string;
+  /** The sender's own name for the text: IMDN Message-ID, else MSRP Message-ID, else Call-ID and CSeq. */
+  readonly messageId: string;
+  /** MIME type with its parameters, as it came. */
+  readonly contentType: string;
+  /** The text's bytes, as they came (content coding undone). */
+  readonly content: Buffer;
+  /** '' when there is none. */
+  readonly subject: string;
+  readonly urgent: boolean;
+  /** When the sender says she wrote it, epoch ms; null when she did not say. */
+  readonly sentAt: number | null;
+  /** When it reached us, epoch ms. */
+  readonly receivedAt: number;
+}
+
+/** A text in a mailbox. `id` grows in the order the texts were committed. */
+export interface StoredMessage extends NewMessage {
+  readonly id: number;
+}
+
+/** How many texts a mailbox holds: what RFC 3842 §5.2 calls new and old, and how many of each are urgent. */
+export interface MailboxCounts {
+  readonly new: number;
+  readonly old: number;
+  readonly newUrgent: number;
+  readonly oldUrgent: number;
+}
+
+/** `stored`: committed now; `duplicate`: the same text was committed before; `full`: the mailbox takes no more, nothing was kept. */
+export type DepositOutcome = 'stored' | 'duplicate' | 'full';
+
+/** Where deposits go. */
+export interface DepositStore {
+  /**
+   * Resolves after the commit. In one transaction the text is kept, the counts grow and the summary turns dirty.
+   * @throws StoreUnavailable when nothing was or may have been kept
+   */
+  deposit(message: NewMessage): Promise<DepositOutcome>;
+}
+
+/** Names one retrieval's hold on the texts it delivers. */
+export type LeaseToken = string;
+
+/** Where retrievals come from. Every method throws {@link StoreUnavailable} when the database is down. */
+export interface RetrievalStore {
+  counts(owner: AddressOfRecord): Promise<MailboxCounts>;
+  /**
+   * Leases the oldest new texts that no living lease holds, at most `limit`, until the epoch-ms instant `until`,
+   * and returns them in the order they were committed.
+   */
+  lease(owner: AddressOfRecord, token: LeaseToken, until: number, limit: number): Promise<StoredMessage[]>;
+  /** Prolongs what `token` holds. */
+  renewLease(token: LeaseToken, until: number): Promise<void>;
+  /**
+   * Turns a text read; counts and dirty mark change in the same transaction.
+   * False when `token` no longer holds it: then nothing changed.
+   */
+  markRead(token: LeaseToken, id: number): Promise<boolean>;
+  /** Frees whatever `token` still holds; those texts are new and deliverable at once. */
+  releaseLease(token: LeaseToken): Promise<void>;
+}
+
+/** The database did not do what was asked; the caller may try again later. */
+export class StoreUnavailable extends MailboxError {
+  constructor(operation: string, options?: { cause?: unknown }) {
+    super('STORE_UNAVAILABLE', `the database could not ${operation}`, options);
+  }
+}
