@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+
+/** The real programs the tests may ask for, and the command each is known by. */
+const COMMANDS = {
+  kamailio: 'kamailio',
+  baresip: 'baresip',
+  sipp: 'sipp',
+  tshark: 'tshark',
+  mariadb: 'mariadbd',
+} as const;
+
+export type Peer = keyof typeof COMMANDS;
+
+/** Servers stand where the PATH of an ordinary user does not lead. */
+const MORE_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/sbin'];
+
+/** Each peer's absence is told once a run. */
+const told = new Set<string>();
+
+/**
+ * Says that the tests of the suite it is called in need `peers`. Where one is absent they are left out and
+ * the reason is told; where nothing may be left out (CI=true) they fail.
+ * Call it first in a `describe`.
+ */
+export function requirePeer(...peers: Peer[]): void {
+  before(function () {
+    const lacking = peers.map(absence).filter((reason) => reason !== undefined);
+    if (lacking.length === 0) return;
+    if (process.env['CI'] === 'true') throw new Error(lacking.join('; '));
+    for (const reason of lacking) {
+      if (told.has(reason)) continue;
+      told.add(reason);
+      process.stderr.write(`  ${reason}: its tests are left out\n`);
+    }
+    this.skip();
+  });
+}
+
+/** The path of a peer's program. Throws when it is absent: see {@link requirePeer}. */
+export function peerProgram(peer: Peer): string {
+  const found = findProgram(COMMANDS[peer]);
+  if (found === undefined) throw new Error(`${COMMANDS[peer]} is not installed`);
+  return found;
+}
+
+/** Where a program stands, or undefined when it is not installed. */
+export function findProgram(command: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(path.delimiter), ...MORE_FOLDERS];
+  return folders
+    .filter((folder) => path.isAbsolute(folder))
+    .map((folder) => path.join(folder, command))
+    .find(isExecutable);
+}
+
+function absence(peer: Peer): string | undefined {
+  const program = findProgram(COMMANDS[peer]);
+  if (program === undefined) return `${COMMANDS[peer]} is not installed`;
+  if (peer === 'tshark' && !mayCapture(program)) return 'tshark may not capture on lo (it needs root)';
+  return undefined;
+}
+
+function mayCapture(tshark: string): boolean {
+  try {
+    const interfaces = execFileSync(tshark, ['-D'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return /^\d+\. lo\b/m.test(interfaces);
+  } catch {
+    return false;
+  }
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
