@@ -1,0 +1,132 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { createMysqlTables, createSqliteTables } from './kamailio-tables.ts';
+import { freePort } from './ports.ts';
+import { startProgram, temporaryFolder } from './process.ts';
+import type { Program } from './process.ts';
+import { RawSip } from './raw-sip.ts';
+import { peerProgram } from './require-peer.ts';
+
+/** How the tests' Kamailio is set up. */
+export interface KamailioOptions {
+  /** Where it sends texts for absent users, `sip:127.0.0.1:5070`; `;transport=tcp` may follow. */
+  mailbox: string;
+  /** Where publications and subscriptions live. Default: memory. */
+  variant?: 'memory' | 'sqlite' | 'mysql';
+  /** `mysql://user:password@127.0.0.1:port/name` of an existing database, for `mysql`. */
+  dbUrl?: string;
+  /** Refuse whatever breaks a rule of RFC 3261, and say so in the log on a line with `SANITY`. */
+  sanity?: boolean;
+}
+
+/** A running Kamailio: registrar, proxy and presence server of example.test. */
+export interface Kamailio {
+  /** UDP and TCP on 127.0.0.1. */
+  readonly port: number;
+  /** What it logged since the start, restarts included. */
+  log(): string;
+  /** Ends it and keeps its port and its database: a server that is down for a while. */
+  halt(): Promise<void>;
+  /** Starts it again after {@link halt}. */
+  resume(): Promise<void>;
+  /** halt and resume. */
+  restart(): Promise<void>;
+  /** Ends it for good. */
+  stop(): Promise<void>;
+}
+
+const CONFIGURATION = fileURLToPath(new URL('../../fixtures/peers/kamailio.cfg', import.meta.url));
+
+/** Starts Kamailio and resolves when it answers OPTIONS. */
+export async function startKamailio(options: KamailioOptions): Promise<Kamailio> {
+  const port = await freePort();
+  const folder = await temporaryFolder('kamailio');
+  const start = async (): Promise<Program> => await launch(folder, port, definitions);
+  let definitions: readonly string[] = [];
+  let program: Program;
+  try {
+    definitions = await prepare(options, folder, port);
+    program = await start();
+  } catch (reason) {
+    await rm(folder, { recursive: true, force: true });
+    throw reason;
+  }
+  let earlier = '';
+
+  const halt = async (): Promise<void> => {
+    await program.stop();
+  };
+  const resume = async (): Promise<void> => {
+    earlier += program.stderr.text();
+    program = await start();
+  };
+  return {
+    port,
+    log: () => earlier + program.stderr.text(),
+    halt,
+    resume,
+    restart: async () => {
+      await halt();
+      await resume();
+    },
+    stop: async () => {
+      await halt();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The definitions the configuration asks for; makes the presence tables on the way. */
+async function prepare(options: KamailioOptions, folder: string, port: number): Promise<string[]> {
+  const definitions = [
+    `PORT=${port}`,
+    `MAILBOX="${options.mailbox}"`,
+    `OWN_URI="sip:127.0.0.1:${port}"`,
+    ...(options.sanity === true ? ['WITH_SANITY'] : []),
+  ];
+  switch (options.variant ?? 'memory') {
+    case 'memory':
+      return definitions;
+    case 'sqlite': {
+      const file = path.join(folder, 'presence.db');
+      await createSqliteTables(file);
+      return [...definitions, 'WITH_SQLITE', `PRESENCE_DB="sqlite:///${file}"`];
+    }
+    case 'mysql': {
+      if (options.dbUrl === undefined) throw new Error('the mysql variant needs dbUrl');
+      await createMysqlTables(options.dbUrl);
+      return [...definitions, 'WITH_MYSQL', `PRESENCE_DB="${options.dbUrl}"`];
+    }
+  }
+}
+
+async function launch(folder: string, port: number, definitions: readonly string[]): Promise<Program> {
+  const probe = await RawSip.open();
+  try {
+    return await startProgram({
+      command: peerProgram('kamailio'),
+      // In the foreground, log on stderr, 64 MB shared and 8 MB per process, nothing outside its folder.
+      args: [
+        ...['-DD', '-E', '-m', '64', '-M', '8', '-w', folder, '-Y', folder],
+        ...['-P', path.join(folder, 'kamailio.pid'), '-f', CONFIGURATION],
+        ...definitions.flatMap((definition) => ['-A', definition]),
+      ],
+      folder,
+      ready: () => answersOptions(probe, port),
+    });
+  } finally {
+    await probe.close();
+  }
+}
+
+async function answersOptions(probe: RawSip, port: number): Promise<boolean> {
+  try {
+    const request = { method: 'OPTIONS', uri: `sip:127.0.0.1:${port}`, from: 'sip:probe@example.test' };
+    const response = await probe.request(request, port, 200);
+    return response.startLine.startsWith('SIP/2.0 200');
+  } catch {
+    return false;
+  }
+}
