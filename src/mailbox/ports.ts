@@ -88,3 +88,22 @@ export class StoreUnavailable extends MailboxError {
     super('STORE_UNAVAILABLE', `the database could not ${operation}`, options);
   }
 }
+
+/** Why a text in a MESSAGE did not reach the owner's phone. */
+export class PagerDeliveryFailed extends MailboxError {
+  /** The SIP status, or 0 when nobody answered. */
+  readonly status: number;
+
+  constructor(status: number, reason: string, options?: { cause?: unknown }) {
+    super('PAGER_DELIVERY_FAILED', `the phone did not take the text: ${status} ${reason}`, options);
+    this.status = status;
+  }
+}
+
+/** Sends a text/plain SIP MESSAGE in the mailbox's own name (RFC 3428). */
+export interface PagerSender {
+  /** Longest text it takes, bytes of UTF-8. */
+  readonly maxBytes: number;
+  /** Resolves when the phone answered 2xx. @throws PagerDeliveryFailed */
+  send(to: AddressOfRecord, text: string): Promise<void>;
+}

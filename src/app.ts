@@ -1,0 +1,232 @@
+import { dirname } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import type { Clock } from './core/clock.ts';
+import type { Logger } from './core/logger.ts';
+import type { Metrics } from './core/metrics.ts';
+import type { Random } from './core/random.ts';
+import { hexToken } from './core/random.ts';
+import type { Engine } from './engine/engine.ts';
+import { startEngine } from './engine/engine.ts';
+import { Deposits } from './mailbox/deposit.ts';
+import { PagerMode } from './mailbox/pager-mode.ts';
+import { ACCEPTED_TYPES } from './mailbox/read-body.ts';
+import { Retrievals } from './mailbox/retrieval.ts';
+import { SessionMode } from './mailbox/session-mode.ts';
+import type { MsrpEndpoint } from './msrp/endpoint.ts';
+import { startMsrpEndpoint } from './msrp/endpoint.ts';
+import { selfSignedCertificate } from './msrp/self-signed-certificate.ts';
+import type { Publisher } from './mwi/publisher.ts';
+import { startPublisher } from './mwi/publisher.ts';
+import type { PresenceServer } from './presence/presence-server.ts';
+import { startPresenceServer } from './presence/presence-server.ts';
+import type { AdmissionPolicy } from './sip/admission.ts';
+import type { Route } from './sip/agent.ts';
+import { SipAgent } from './sip/agent.ts';
+import { inviteRoute } from './sip/invite-route.ts';
+import { messageRoute } from './sip/message-route.ts';
+import { optionsRoute } from './sip/options-route.ts';
+import { ownRanges, ownUri, previousHop } from './sip/own-address.ts';
+import { SipPagerSender } from './sip/pager-sender.ts';
+import { SipPublishSender } from './sip/publish-sender.ts';
+import { publishRoute } from './sip/publish-route.ts';
+import { subscribeRoute } from './sip/subscribe-route.ts';
+import { TrustedProxies } from './sip/trust.ts';
+import type { Store } from './store/store.ts';
+import { openStore } from './store/store.ts';
+
+/** What every part is given from outside. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** The program while it runs. */
+export interface App {
+  /** What the SIP server listens on, as it says itself: `udp/127.0.0.1:5060,tcp/127.0.0.1:5060`. */
+  readonly sip: string;
+  readonly msrp: MsrpEndpoint['listeners'];
+  /** Ends calls, finishes what is in flight and closes everything, within a bounded time. */
+  stop(): Promise<void>;
+}
+
+/** Wires the parts to each other and starts them; when one fails to start, those already started are stopped. */
+export async function startApp(config: Config, surroundings: Surroundings): Promise<App> {
+  const stops: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
+  };
+  try {
+    return await start(config, surroundings, stops, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(
+  config: Config,
+  surroundings: Surroundings,
+  stops: (() => Promise<void> | void)[],
+  stop: () => Promise<void>,
+): Promise<App> {
+  const { clock, random, logger } = surroundings;
+  let publisher: Publisher | undefined;
+  const store = await open(config, surroundings, () => publisher?.wake());
+  stops.push(() => store.close());
+
+  const endpoint = await startMsrp(config, surroundings);
+  stops.push(() => endpoint.close());
+
+  const engine = await startBuiltInEngine(config, surroundings);
+  if (engine !== undefined) stops.push(() => engine.close());
+
+  const agent = new SipAgent({
+    ...surroundings,
+    servers: engine === undefined ? config.DRACHTIO_SERVERS : [engine.control],
+    secret: engine === undefined ? config.DRACHTIO_SECRET : engine.secret,
+  });
+  stops.push(() => agent.stop());
+
+  const retrievals = new Retrievals({ ...surroundings, store });
+  const deposits = new Deposits({ ...surroundings, store, maxBytes: config.MESSAGE_MAX_BYTES });
+  const chats = new SessionMode({
+    ...surroundings,
+    endpoint,
+    deposits,
+    retrievals,
+    messageAccount: config.MESSAGE_ACCOUNT,
+    autoReply: config.AUTO_REPLY,
+    idleTimeout: config.SESSION_IDLE_SECONDS * 1000,
+    maxSessions: config.MAX_SESSIONS,
+  });
+  const pager = new PagerMode(retrievals, logger);
+  const policy: AdmissionPolicy = {
+    domains: new Set(config.DOMAINS),
+    messageAccount: config.MESSAGE_ACCOUNT,
+    trustedProxies: new TrustedProxies(config.TRUSTED_PROXIES),
+    depositFrom: config.DEPOSIT_FROM,
+  };
+  const presence =
+    config.PRESENCE_SERVER === undefined ? startPresenceServer({ ...surroundings }) : undefined;
+  if (presence !== undefined) stops.push(() => presence.stop());
+
+  const ownPublishers = new OwnPublishers(config);
+  const sip = await agent.start({
+    OPTIONS: optionsRoute(ACCEPTED_TYPES.join(', '), presence !== undefined),
+    MESSAGE: messageRoute({
+      policy,
+      deposits,
+      pager,
+      maxBytes: config.MESSAGE_MAX_BYTES,
+      pagerSenderFor: (request) =>
+        new SipPagerSender(agent, config.MESSAGE_ACCOUNT, config.OUTBOUND_PROXY ?? previousHop(request)),
+    }),
+    INVITE: inviteRoute({ policy, chats, logger, newSessionId: () => random.bytes(4).readUInt32BE(0) }),
+    ...(presence === undefined ? {} : presenceRoutes(presence, policy, ownPublishers, surroundings)),
+  });
+  ownPublishers.listen(sip);
+
+  publisher = startPublisher({
+    ...surroundings,
+    store,
+    sender: new SipPublishSender(agent, config.PRESENCE_SERVER ?? ownUri(sip) ?? 'sip:127.0.0.1', logger),
+    node: config.NODE_NAME,
+    messageAccount: config.MESSAGE_ACCOUNT,
+    expires: config.PUBLISH_EXPIRES,
+  });
+  const running = publisher;
+  stops.push(() => running.stop());
+  stops.push(async () => {
+    chats.hangUpAll();
+    await pager.idle();
+  });
+  return { sip, msrp: endpoint.listeners, stop };
+}
+
+/** Who may PUBLISH to the built-in presence server: the trusted proxies, and we ourselves once we know our addresses. */
+class OwnPublishers {
+  readonly #config: Config;
+  #proxies: TrustedProxies;
+
+  constructor(config: Config) {
+    this.#config = config;
+    this.#proxies = new TrustedProxies(config.TRUSTED_PROXIES);
+  }
+
+  listen(listening: string): void {
+    this.#proxies = new TrustedProxies([...this.#config.TRUSTED_PROXIES, ...ownRanges(listening)]);
+  }
+
+  trusts(sourceAddress: string): boolean {
+    return this.#proxies.trusts(sourceAddress);
+  }
+}
+
+function presenceRoutes(
+  presence: PresenceServer,
+  policy: AdmissionPolicy,
+  publishers: Pick<TrustedProxies, 'trusts'>,
+  { clock, logger }: Surroundings,
+): Record<string, Route> {
+  return {
+    PUBLISH: publishRoute(presence, policy.domains, publishers),
+    SUBSCRIBE: subscribeRoute({ presence, policy, clock, logger }),
+  };
+}
+
+async function open(config: Config, surroundings: Surroundings, onSummaryDirty: () => void): Promise<Store> {
+  const file = /^sqlite:(.+)$/.exec(config.DATABASE_URL)?.[1];
+  if (file !== undefined && file !== ':memory:') await mkdir(dirname(file), { recursive: true });
+  return await openStore({
+    ...surroundings,
+    url: config.DATABASE_URL,
+    limits: { maxNewMessages: config.MAILBOX_MAX_MESSAGES },
+    onSummaryDirty,
+  });
+}
+
+async function startMsrp(config: Config, surroundings: Surroundings): Promise<MsrpEndpoint> {
+  const wantsTls = config.MSRP_LISTEN.some(({ protocol }) => protocol === 'tls');
+  const tls = wantsTls ? await certificate(config, surroundings) : undefined;
+  return await startMsrpEndpoint({
+    ...surroundings,
+    listen: config.MSRP_LISTEN.map(({ protocol, host, port }) => ({ transport: protocol, host, port })),
+    limits: { maxMessageBytes: config.MESSAGE_MAX_BYTES },
+    ...(config.MSRP_ADVERTISED_HOST === undefined ? {} : { advertisedHost: config.MSRP_ADVERTISED_HOST }),
+    ...(tls === undefined ? {} : { tls }),
+  });
+}
+
+async function certificate(
+  config: Config,
+  surroundings: Surroundings,
+): Promise<{ key: string; cert: string }> {
+  if (config.MSRP_TLS_CERTIFICATE !== '') {
+    const [cert, key] = await Promise.all([
+      readFile(config.MSRP_TLS_CERTIFICATE, 'utf8'),
+      readFile(config.MSRP_TLS_KEY, 'utf8'),
+    ]);
+    return { cert, key };
+  }
+  return await selfSignedCertificate(join(config.DATA_DIR, 'tls'), surroundings);
+}
+
+/** The engine of our own, unless drachtio-servers take its place. */
+async function startBuiltInEngine(
+  config: Config,
+  surroundings: Surroundings,
+): Promise<(Engine & { readonly secret: string }) | undefined> {
+  if (config.DRACHTIO_SERVERS.length > 0) return undefined;
+  const secret = hexToken(surroundings.random, 128);
+  const engine = await startEngine({
+    ...surroundings,
+    listen: config.SIP_LISTEN,
+    control: { host: '127.0.0.1', port: 0 },
+    secret,
+  });
+  return { sip: engine.sip, control: engine.control, close: () => engine.close(), secret };
+}

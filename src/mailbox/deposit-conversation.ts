@@ -1,0 +1,102 @@
+import type { AddressOfRecord } from '../core/address-of-record.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { describeError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { MessageRefused } from '../msrp/errors.ts';
+import type { MsrpSession, ReceivedMessage, SessionEnd, SessionHandlers } from '../msrp/session.ts';
+import type { Deposits } from './deposit.ts';
+import { MailboxFull, TextTooLarge } from './deposit.ts';
+import { MAILBOX_LIMITS } from './limits.ts';
+import type { PeerFormats } from './presentation.ts';
+import { presentNotice } from './presentation.ts';
+import { MalformedText, UnsupportedText } from './read-body.ts';
+
+export interface DepositConversationOptions {
+  readonly owner: AddressOfRecord;
+  readonly author: string;
+  readonly authorName: string;
+  /** Answers "I am offline but you can type a message". */
+  readonly autoReply: string;
+  /** ms without a word from the caller. */
+  readonly idleTimeout: number;
+  readonly peer: PeerFormats;
+  readonly deposits: Deposits;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Asks for the end of the call. */
+  hangUp(reason: string): void;
+}
+
+/**
+ * A chat session with somebody who wants to reach an offline user: greets, keeps every line, ends when it falls silent.
+ * A line is acknowledged after its commit.
+ */
+export class DepositConversation implements SessionHandlers {
+  readonly #options: DepositConversationOptions;
+  readonly #session: () => MsrpSession;
+  #idle: Timer | undefined;
+  #pending = 0;
+  #ended = false;
+
+  constructor(options: DepositConversationOptions, session: () => MsrpSession) {
+    this.#options = options;
+    this.#session = session;
+    this.onActivity();
+  }
+
+  onBound(): void {
+    const { peer, owner, author, autoReply, clock, logger } = this.#options;
+    const greeting = presentNotice(autoReply, { from: owner.toString(), to: author, peer, at: clock.now() });
+    this.#session()
+      .send({ ...greeting, successReport: false })
+      .catch((error: unknown) => {
+        // The caller may go on typing without having read it.
+        logger.info({ mailbox: owner.toString(), error: describeError(error) }, 'greeting not delivered');
+      });
+  }
+
+  onActivity(): void {
+    this.#idle?.cancel();
+    if (this.#ended) return;
+    this.#idle = this.#options.clock.after(this.#options.idleTimeout, () => this.#options.hangUp('idle'));
+  }
+
+  async onMessage(message: ReceivedMessage): Promise<void> {
+    const { owner, author, authorName, deposits } = this.#options;
+    if (this.#pending >= MAILBOX_LIMITS.pendingPerSession) {
+      throw new MessageRefused(408, 'Too many messages wait');
+    }
+    this.#pending++;
+    try {
+      await deposits.accept({
+        owner,
+        author,
+        authorName,
+        contentType: message.contentType,
+        content: message.content,
+        subject: '',
+        urgent: false,
+        transportId: `msrp:${this.#session().id}:${message.messageId}`,
+      });
+    } catch (error) {
+      throw refusalOf(error);
+    } finally {
+      this.#pending--;
+    }
+  }
+
+  onEnded(reason: SessionEnd): void {
+    this.#ended = true;
+    this.#idle?.cancel();
+    this.#options.hangUp(reason);
+  }
+}
+
+/** RFC 4975 §10: 413 stop sending this, 415 not this type, 408 may be tried again; 400 for what cannot be read. */
+function refusalOf(error: unknown): MessageRefused {
+  if (error instanceof UnsupportedText) return new MessageRefused(415, 'Unsupported media type');
+  if (error instanceof TextTooLarge) return new MessageRefused(413, `At most ${error.limit} bytes`);
+  if (error instanceof MailboxFull) return new MessageRefused(413, 'The mailbox is full');
+  if (error instanceof MalformedText) return new MessageRefused(400, 'Unreadable message');
+  return new MessageRefused(408, 'Not stored, try again');
+}

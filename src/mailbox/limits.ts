@@ -1,0 +1,19 @@
+/** Every limit of the domain that the operator does not set. Times in ms, sizes in bytes. */
+export const MAILBOX_LIMITS = {
+  /** How long a retrieval holds texts without renewing; after that another may deliver them. */
+  lease: 60_000,
+  /** How often a living retrieval renews its hold. */
+  leaseRenewal: 20_000,
+  /** Texts held at one time by one retrieval. */
+  leaseBatch: 50,
+  /** Pause before an acknowledged text is tried again to be marked read, when the database failed. */
+  markReadRetry: 1_000,
+  /** Longest unique key, subject and author kept. */
+  subject: 1_000,
+  author: 512,
+  messageId: 512,
+  /** Pager-mode retrievals under way at one time; one more is told to come again. */
+  pagerRetrievals: 200,
+  /** Texts of one chat session waiting for the database; the peer's next ones are refused. */
+  pendingPerSession: 100,
+} as const;

@@ -1,0 +1,71 @@
+import type { AddressOfRecord } from '../core/address-of-record.ts';
+import { MailboxError, describeError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { MAILBOX_LIMITS } from './limits.ts';
+import type { PagerSender, StoredMessage } from './ports.ts';
+import { PagerDeliveryFailed } from './ports.ts';
+import { presentAsLines } from './presentation.ts';
+import type { Retrievals } from './retrieval.ts';
+import { NOTICES } from './retrieval-conversation.ts';
+
+/** As many retrievals by MESSAGE are under way as may be at one time. */
+export class TooManyRetrievals extends MailboxError {
+  constructor() {
+    super('TOO_MANY_RETRIEVALS', 'too many retrievals are under way');
+  }
+}
+
+/** Pager mode (RFC 3428): hands texts to phones without MSRP, as MESSAGEs of ours that name author and time. */
+export class PagerMode {
+  readonly #retrievals: Retrievals;
+  readonly #logger: Logger;
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  constructor(retrievals: Retrievals, logger: Logger) {
+    this.#retrievals = retrievals;
+    this.#logger = logger;
+  }
+
+  /**
+   * Starts to hand over the texts of `owner`; one that runs already goes on as it is. How it ends is logged.
+   * @throws TooManyRetrievals
+   */
+  retrieve(owner: AddressOfRecord, sender: PagerSender): void {
+    const key = owner.toString();
+    if (this.#underWay.has(key)) return;
+    if (this.#underWay.size >= MAILBOX_LIMITS.pagerRetrievals) throw new TooManyRetrievals();
+    const run = this.#run(owner, sender).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, run);
+  }
+
+  /** Resolves when no retrieval is under way. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#underWay.values());
+  }
+
+  async #run(owner: AddressOfRecord, sender: PagerSender): Promise<void> {
+    const mailbox = owner.toString();
+    try {
+      const { delivered, elsewhere } = await this.#retrievals.run(owner, inTurn(owner, sender));
+      if (delivered === 0) await sender.send(owner, elsewhere === 0 ? NOTICES.empty : NOTICES.elsewhere);
+      this.#logger.info({ mailbox, delivered }, 'texts delivered by MESSAGE');
+    } catch (error) {
+      this.#logger.warn({ mailbox, error: describeError(error) }, 'retrieval by MESSAGE broke off');
+      if (error instanceof PagerDeliveryFailed) return;
+      await sender.send(owner, NOTICES.failed).catch((failure: unknown) => {
+        this.#logger.info({ mailbox, error: describeError(failure) }, 'the owner could not be told');
+      });
+    }
+  }
+}
+
+/** One MESSAGE after the other, so that they arrive in order; after one failed, the rest is not tried. */
+function inTurn(owner: AddressOfRecord, sender: PagerSender): (message: StoredMessage) => Promise<void> {
+  let last: Promise<void> = Promise.resolve();
+  return (message) => {
+    last = last.then(async () => {
+      for (const line of presentAsLines(message, sender.maxBytes)) await sender.send(owner, line);
+    });
+    return last;
+  };
+}

@@ -1,0 +1,84 @@
+import type { AddressOfRecord } from '../core/address-of-record.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { describeError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { MessageRefused } from '../msrp/errors.ts';
+import type { MsrpSession, ReceivedMessage, SessionEnd, SessionHandlers } from '../msrp/session.ts';
+import type { PeerFormats } from './presentation.ts';
+import { presentMessage, presentNotice } from './presentation.ts';
+import { readBody } from './read-body.ts';
+import type { Retrievals } from './retrieval.ts';
+
+/** What the owner is told in a session or a MESSAGE of the mailbox itself. */
+export const NOTICES = {
+  empty: 'You have no new texts.',
+  elsewhere: 'Your new texts are being delivered to another of your devices.',
+  failed: 'Your texts cannot be fetched now, please try again.',
+  fetchOnly: 'This address only hands over your texts.',
+} as const;
+
+export interface RetrievalConversationOptions {
+  readonly owner: AddressOfRecord;
+  readonly messageAccount: AddressOfRecord;
+  /** ms the owner's client may stay away before its first word. */
+  readonly idleTimeout: number;
+  readonly peer: PeerFormats;
+  readonly retrievals: Retrievals;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Asks for the end of the call. */
+  hangUp(reason: string): void;
+}
+
+/** A chat session in which the owner gets her new texts; it ends after the last acknowledgement. */
+export class RetrievalConversation implements SessionHandlers {
+  readonly #options: RetrievalConversationOptions;
+  readonly #session: () => MsrpSession;
+  #waiting: Timer | undefined;
+
+  constructor(options: RetrievalConversationOptions, session: () => MsrpSession) {
+    this.#options = options;
+    this.#session = session;
+    this.#waiting = options.clock.after(options.idleTimeout, () => options.hangUp('idle'));
+  }
+
+  onBound(): void {
+    this.#waiting?.cancel();
+    this.#waiting = undefined;
+    void this.#deliverAll();
+  }
+
+  async #deliverAll(): Promise<void> {
+    const { owner, messageAccount, peer, retrievals, logger, hangUp } = this.#options;
+    const account = messageAccount.toString();
+    try {
+      const { delivered, elsewhere } = await retrievals.run(owner, (message) =>
+        this.#session().send(presentMessage(message, peer)),
+      );
+      if (delivered === 0) await this.#say(elsewhere === 0 ? NOTICES.empty : NOTICES.elsewhere, account);
+      logger.info({ mailbox: owner.toString(), delivered }, 'texts delivered in a session');
+      hangUp('delivered');
+    } catch (error) {
+      logger.warn({ mailbox: owner.toString(), error: describeError(error) }, 'retrieval broke off');
+      await this.#say(NOTICES.failed, account).catch(() => undefined);
+      hangUp('failed');
+    }
+  }
+
+  async #say(text: string, from: string): Promise<void> {
+    const { owner, peer, clock } = this.#options;
+    const notice = presentNotice(text, { from, to: owner.toString(), peer, at: clock.now() });
+    await this.#session().send({ ...notice, successReport: false });
+  }
+
+  onMessage(message: ReceivedMessage): Promise<void> {
+    // Receipts and typing marks are part of any client's life; words are for commands, and there are none yet.
+    if (readBody(message.contentType, message.content).kind === 'notice') return Promise.resolve();
+    return Promise.reject(new MessageRefused(403, NOTICES.fetchOnly));
+  }
+
+  onEnded(reason: SessionEnd): void {
+    this.#waiting?.cancel();
+    this.#options.hangUp(reason);
+  }
+}

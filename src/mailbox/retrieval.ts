@@ -1,0 +1,126 @@
+import type { AddressOfRecord } from '../core/address-of-record.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { pause } from '../core/clock.ts';
+import { describeError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Counter, Metrics } from '../core/metrics.ts';
+import type { Random } from '../core/random.ts';
+import { hexToken } from '../core/random.ts';
+import { MAILBOX_LIMITS } from './limits.ts';
+import type { RetrievalStore, StoredMessage } from './ports.ts';
+
+export interface RetrievalOptions {
+  readonly store: RetrievalStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** What a retrieval came to. `elsewhere`: new texts are there, but another retrieval is handing them over. */
+export interface RetrievalResult {
+  readonly delivered: number;
+  readonly elsewhere: number;
+}
+
+/** Hands one text to the owner's client; resolves when the client acknowledged it, rejects when it did not. */
+export type Deliver = (message: StoredMessage) => Promise<void>;
+
+/**
+ * Hands new texts to their owner, each exactly once: leased before it is sent, read only when acknowledged, new again
+ * when anything breaks before.
+ */
+export class Retrievals {
+  readonly #options: RetrievalOptions;
+  readonly #delivered: Counter;
+
+  constructor(options: RetrievalOptions) {
+    this.#options = options;
+    this.#delivered = options.metrics.counter('texts_delivered_total', 'Texts handed to their owners');
+  }
+
+  /**
+   * Delivers all new texts in order, those too that arrive meanwhile. Within a batch `deliver` is called for each text at
+   * once, in order: how many are in flight is the transport's affair.
+   * @throws StoreUnavailable, or what `deliver` rejected with; what was not acknowledged is new again
+   */
+  async run(owner: AddressOfRecord, deliver: Deliver): Promise<RetrievalResult> {
+    const { store, clock, random, logger } = this.#options;
+    const token = hexToken(random, 128);
+    const until = (): number => clock.now() + MAILBOX_LIMITS.lease;
+    const acknowledged = new Set<number>();
+    const renewal = this.#renewing(token, until);
+    try {
+      for (;;) {
+        const batch = await store.lease(owner, token, until(), MAILBOX_LIMITS.leaseBatch);
+        if (batch.length === 0) break;
+        await this.#deliverBatch(token, batch, acknowledged, deliver);
+      }
+    } finally {
+      renewal.cancel();
+      await store.releaseLease(token).catch((error: unknown) => {
+        // The lease lapses by itself.
+        logger.warn({ mailbox: owner.toString(), error: describeError(error) }, 'lease not released');
+      });
+    }
+    return { delivered: acknowledged.size, elsewhere: (await store.counts(owner)).new };
+  }
+
+  async #deliverBatch(
+    token: string,
+    batch: readonly StoredMessage[],
+    acknowledged: Set<number>,
+    deliver: Deliver,
+  ): Promise<void> {
+    const deliveries = batch.map(async (message) => {
+      if (!acknowledged.has(message.id)) {
+        await deliver(message);
+        acknowledged.add(message.id);
+        this.#delivered.add();
+      }
+      await this.#markRead(token, message.id);
+    });
+    // Every acknowledgement counts, so a failure waits until the rest of the batch has settled.
+    const failed = (await Promise.allSettled(deliveries)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+  }
+
+  /** The owner has the text now: a database that fails for a moment must not bring it to her twice. */
+  async #markRead(token: string, id: number): Promise<void> {
+    const { store, clock } = this.#options;
+    const giveUpAt = clock.now() + MAILBOX_LIMITS.lease;
+    for (;;) {
+      try {
+        await store.markRead(token, id);
+        return;
+      } catch (error) {
+        if (clock.now() >= giveUpAt) throw error;
+        await pause(clock, MAILBOX_LIMITS.markReadRetry);
+      }
+    }
+  }
+
+  /** Keeps the lease alive until cancelled. */
+  #renewing(token: string, until: () => number): Timer {
+    const { store, clock, logger } = this.#options;
+    let timer: Timer | undefined;
+    let cancelled = false;
+    const schedule = (): void => {
+      timer = clock.after(MAILBOX_LIMITS.leaseRenewal, () => {
+        store
+          .renewLease(token, until())
+          .catch((error: unknown) => logger.warn({ error: describeError(error) }, 'lease not renewed'))
+          .finally(() => {
+            if (!cancelled) schedule();
+          });
+      });
+    };
+    schedule();
+    return {
+      cancel: () => {
+        cancelled = true;
+        timer?.cancel();
+      },
+    };
+  }
+}

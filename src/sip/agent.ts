@@ -1,0 +1,205 @@
+import type { Clock } from '../core/clock.ts';
+import { withDeadline } from '../core/deadline.ts';
+import { MailboxError, describeError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
+import type {
+  DrachtioClient,
+  DrachtioDialog,
+  DrachtioRequest,
+  DrachtioRequestOptions,
+  DrachtioResponse,
+  HeaderMap,
+} from './drachtio.ts';
+import { createDrachtioClient } from './drachtio.ts';
+import { SIP_LIMITS } from './limits.ts';
+import { SipRefusal, sendRefusal } from './refusal.ts';
+
+/** No SIP server is connected, so no request can leave. */
+export class NoSipServer extends MailboxError {
+  constructor() {
+    super('NO_SIP_SERVER', 'no SIP server is connected');
+  }
+}
+
+/** A request from the network, with what it takes to answer it. */
+export interface Incoming {
+  readonly request: DrachtioRequest;
+  readonly response: DrachtioResponse;
+  /** Answers 2xx and opens a dialog (INVITE 200, SUBSCRIBE 202). */
+  openDialog(options: { localSdp?: string; headers?: HeaderMap }): Promise<DrachtioDialog>;
+}
+
+/** Handles one method. What it throws becomes the answer: a {@link SipRefusal} as it says, anything else 500. */
+export type Route = (incoming: Incoming) => Promise<void>;
+
+export interface SipAgentOptions {
+  /** The built-in engine's control address, or those of drachtio-servers. */
+  readonly servers: readonly { readonly host: string; readonly port: number }[];
+  readonly secret: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+interface Server {
+  readonly name: string;
+  readonly client: DrachtioClient;
+  connected: boolean;
+}
+
+/** Our end towards the SIP servers: hands requests to routes, sends ours through whichever server is connected. */
+export class SipAgent {
+  readonly #options: SipAgentOptions;
+  readonly #servers: Server[] = [];
+  readonly #answers: Counter;
+  readonly #connected: Gauge;
+  #turn = 0;
+  #stopped = false;
+
+  constructor(options: SipAgentOptions) {
+    this.#options = options;
+    this.#answers = options.metrics.counter('sip_answers_total', 'SIP requests by method and answer', [
+      'method',
+      'status',
+    ]);
+    this.#connected = options.metrics.gauge('sip_servers_connected', 'Connected SIP servers');
+  }
+
+  /** True while at least one SIP server is connected. */
+  get ready(): boolean {
+    return this.#servers.some(({ connected }) => connected);
+  }
+
+  /**
+   * Connects to every server and keeps reconnecting. Resolves once the first one is there, with what it listens on, as
+   * it says itself: `udp/127.0.0.1:5060,tcp/127.0.0.1:5060`.
+   */
+  async start(routes: Readonly<Record<string, Route>>): Promise<string> {
+    return await new Promise<string>((resolve) => {
+      for (const address of this.#options.servers) this.#connect(address, routes, resolve);
+    });
+  }
+
+  /** Leaves the servers; requests in flight end by their deadlines. */
+  stop(): void {
+    this.#stopped = true;
+    for (const server of this.#servers) {
+      if (server.connected) server.client.disconnect();
+      server.connected = false;
+    }
+  }
+
+  /**
+   * Sends a request outside of any dialog and waits for its final response.
+   * @throws NoSipServer, DeadlineExceeded, or what the server said of a request it could not send
+   */
+  async request(uri: string, options: DrachtioRequestOptions): Promise<DrachtioResponse> {
+    const server = this.#nextConnected();
+    const answer = (async () => {
+      const sent = await server.client.request(uri, options);
+      return await new Promise<DrachtioResponse>((resolve) => {
+        sent.on('response', (response) => {
+          if (response.status >= 200) resolve(response);
+        });
+      });
+    })();
+    return await withDeadline(this.#options.clock, SIP_LIMITS.requestDeadline, options.method, answer);
+  }
+
+  #nextConnected(): Server {
+    const connected = this.#servers.filter((server) => server.connected);
+    const server = connected[this.#turn++ % Math.max(1, connected.length)];
+    if (server === undefined) throw new NoSipServer();
+    return server;
+  }
+
+  #connect(
+    { host, port }: { readonly host: string; readonly port: number },
+    routes: Readonly<Record<string, Route>>,
+    onFirst: (listening: string) => void,
+  ): void {
+    const { logger, secret } = this.#options;
+    const client = createDrachtioClient();
+    const server: Server = { name: `${host}:${port}`, client, connected: false };
+    this.#servers.push(server);
+    client.on('connect', (error, listening) => {
+      if (error) {
+        logger.error({ server: server.name, error: describeError(error) }, 'SIP server refused us');
+        return;
+      }
+      logger.info({ server: server.name, listening }, 'SIP server connected');
+      this.#setConnected(server, true);
+      onFirst(listening);
+    });
+    client.on('error', (error) => {
+      if (!this.#stopped)
+        logger.warn({ server: server.name, error: describeError(error) }, 'SIP server lost');
+      this.#setConnected(server, false);
+    });
+    client.on('close', () => {
+      this.#setConnected(server, false);
+    });
+    for (const [method, route] of Object.entries(routes)) {
+      client.use(method.toLowerCase(), (request, response) => {
+        void this.#handle(client, route, request, response);
+      });
+    }
+    client.connect({
+      host,
+      port,
+      secret,
+      reconnect: { retryMaxDelay: SIP_LIMITS.reconnectDelay },
+      enablePing: true,
+      pingInterval: SIP_LIMITS.pingInterval,
+    });
+  }
+
+  #setConnected(server: Server, connected: boolean): void {
+    server.connected = connected;
+    this.#connected.set(this.#servers.filter((each) => each.connected).length);
+  }
+
+  async #handle(
+    client: DrachtioClient,
+    route: Route,
+    request: DrachtioRequest,
+    response: DrachtioResponse,
+  ): Promise<void> {
+    const { logger, clock } = this.#options;
+    try {
+      await route({
+        request,
+        response,
+        openDialog: (options) =>
+          withDeadline(
+            clock,
+            SIP_LIMITS.answerDeadline,
+            `answering ${request.method}`,
+            client.createUAS(request, response, options),
+          ),
+      });
+    } catch (error) {
+      const refusal =
+        error instanceof SipRefusal ? error : new SipRefusal(500, 'Internal Error', {}, { cause: error });
+      const fields = {
+        method: request.method,
+        uri: request.uri,
+        callId: request.get('Call-ID'),
+        from: request.source_address,
+        status: refusal.status,
+        reason: refusal.reason,
+        cause: refusal.cause === undefined ? undefined : describeError(refusal.cause),
+      };
+      if (refusal.status >= 500) logger.error(fields, 'request refused');
+      else logger.info(fields, 'request refused');
+      try {
+        sendRefusal(response, refusal);
+      } catch (cause) {
+        logger.warn({ ...fields, error: describeError(cause) }, 'answer could not be sent');
+      }
+    } finally {
+      this.#answers.add({ method: request.method, status: String(response.status) });
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import { AddressOfRecord } from '../core/address-of-record.ts';
+import type { DrachtioRequest } from './drachtio.ts';
+import { SIP_LIMITS } from './limits.ts';
+import { parseNameAddress, splitHeaderList } from './name-address.ts';
+import { SipRefusal } from './refusal.ts';
+
+/**
+ * Whom a request that reached the mailbox was meant for. The Request-URI when it is a user of a served domain; a proxy
+ * that tried her phones first may have left a contact address there, and then the diverted target tells: the latest
+ * entry of History-Info (RFC 7044) or the topmost Diversion (RFC 5806) in a served domain; else To.
+ * @throws SipRefusal 404 when none of them is a user of a served domain
+ */
+export function calleeOf(request: DrachtioRequest, domains: ReadonlySet<string>): AddressOfRecord {
+  const served = (uri: string): AddressOfRecord | undefined => {
+    const candidate = AddressOfRecord.tryParse(uri);
+    return candidate !== undefined && domains.has(candidate.host) ? candidate : undefined;
+  };
+  const history = addresses(request.get('History-Info')).reverse();
+  const diversion = addresses(request.get('Diversion'));
+  for (const uri of [request.uri, ...history, ...diversion, ...addresses(request.get('To'))]) {
+    const callee = served(uri);
+    if (callee !== undefined) return callee;
+  }
+  throw new SipRefusal(404, 'No user of a domain served here');
+}
+
+function addresses(value: string | undefined): string[] {
+  return splitHeaderList(value ?? '')
+    .slice(0, SIP_LIMITS.diversions)
+    .flatMap((part) => parseNameAddress(part)?.uri ?? []);
+}

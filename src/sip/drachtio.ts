@@ -1,0 +1,92 @@
+import Srf from 'drachtio-srf';
+
+/*
+ * The part of drachtio-srf this program uses, typed as its code behaves: the package's own declarations lack methods
+ * and promise types it does not have. Nothing else imports drachtio-srf.
+ */
+
+export type HeaderMap = Record<string, string>;
+
+/** A SIP message as drachtio-srf shows it. Header names in any case; several fields of one name come joined by commas. */
+interface DrachtioMessage {
+  get(name: string): string | undefined;
+  has(name: string): boolean;
+  readonly body: string | undefined;
+}
+
+/** A request from the network, or one of ours that was sent. */
+export interface DrachtioRequest extends DrachtioMessage {
+  readonly method: string;
+  readonly uri: string;
+  readonly source_address: string;
+  readonly source_port: number;
+  readonly protocol: string;
+  /** Id of the dialog it came in; '' or absent outside of one. */
+  readonly stackDialogId?: string;
+  on(event: 'cancel', listener: () => void): this;
+  on(event: 'response', listener: (response: DrachtioResponse, ack: () => void) => void): this;
+}
+
+/** A response: one to send, or one that came. */
+export interface DrachtioResponse extends DrachtioMessage {
+  readonly status: number;
+  readonly reason: string;
+  readonly finalResponseSent: boolean;
+  send(
+    status: number,
+    reason: string,
+    options: { headers?: HeaderMap; body?: string },
+    callback?: (error: unknown) => void,
+  ): void;
+}
+
+type InDialog = (request: DrachtioRequest, response: DrachtioResponse) => void;
+
+/** A dialog we answered. */
+export interface DrachtioDialog {
+  readonly id: string;
+  readonly connected: boolean;
+  readonly local: { readonly sdp: string };
+  on(event: 'destroy', listener: () => void): this;
+  on(event: 'unsubscribe', listener: (request: DrachtioRequest) => void): this;
+  on(event: 'modify' | 'subscribe' | 'message' | 'refer', listener: InDialog): this;
+  /** Sends BYE. Resolves on its answer. */
+  destroy(): Promise<unknown>;
+  request(options: { method: string; headers?: HeaderMap; body?: string }): Promise<DrachtioResponse>;
+}
+
+/** A request to send outside of any dialog. */
+export interface DrachtioRequestOptions {
+  readonly method: string;
+  /** Next hop, a SIP URI; the Request-URI stays untouched. */
+  readonly proxy?: string;
+  readonly headers: HeaderMap;
+  readonly body?: string;
+}
+
+/** One connection of drachtio-srf to one drachtio-server, or to the built-in engine. */
+export interface DrachtioClient {
+  connect(options: {
+    host: string;
+    port: number;
+    secret: string;
+    reconnect: { retryMaxDelay: number };
+    enablePing: boolean;
+    pingInterval: number;
+  }): void;
+  disconnect(): void;
+  use(method: string, handler: (request: DrachtioRequest, response: DrachtioResponse) => void): void;
+  on(event: 'connect', listener: (error: Error | null | undefined, hostport: string) => void): this;
+  on(event: 'error' | 'close' | 'reconnecting', listener: (detail: unknown) => void): this;
+  request(uri: string, options: DrachtioRequestOptions): Promise<DrachtioRequest>;
+  createUAS(
+    request: DrachtioRequest,
+    response: DrachtioResponse,
+    options: { localSdp?: string; headers?: HeaderMap },
+  ): Promise<DrachtioDialog>;
+}
+
+/** A client that is not connected yet. */
+export function createDrachtioClient(): DrachtioClient {
+  return new Srf() as unknown as DrachtioClient;
+}

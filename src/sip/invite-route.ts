@@ -1,0 +1,116 @@
+import { describeError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { ChatPeer, PreparedChat } from '../mailbox/session-mode.ts';
+import { TooManySessions, UnreadablePath } from '../mailbox/session-mode.ts';
+import type { Admission, AdmissionPolicy } from './admission.ts';
+import { admit } from './admission.ts';
+import type { Incoming, Route } from './agent.ts';
+import type { DrachtioDialog, DrachtioRequest } from './drachtio.ts';
+import { RETRY_AFTER_SECONDS } from './limits.ts';
+import { ALLOW } from './options-route.ts';
+import { SipRefusal } from './refusal.ts';
+import type { ChatOffer } from './sdp.ts';
+import { chatAnswer, notAcceptable, parseChatOffer } from './sdp.ts';
+
+/** The chat sessions behind the calls. */
+export interface ChatSessions {
+  readonly transports: ReadonlySet<'tcp' | 'tls'>;
+  prepare(transport: 'tcp' | 'tls', peer: ChatPeer): PreparedChat;
+}
+
+export interface InviteRouteOptions {
+  readonly policy: AdmissionPolicy;
+  readonly chats: ChatSessions;
+  /** Number for the o= line of an answer. */
+  newSessionId(): number;
+  readonly logger: Logger;
+}
+
+/** Answers a call with an MSRP offer: on behalf of an offline user, or to hand the caller her texts. */
+export function inviteRoute(options: InviteRouteOptions): Route {
+  return async (incoming) => {
+    const { request } = incoming;
+    const admission = admit(request, options.policy);
+    if (!request.has('Contact')) throw new SipRefusal(400, 'INVITE without Contact');
+    const offer = parseChatOffer(offerOf(request), options.chats.transports);
+    const prepared = prepare(options.chats, offer);
+    const dialog = await answer(incoming, offer, prepared, options);
+    runChat(dialog, prepared, admission, options.logger);
+  };
+}
+
+/** @throws SipRefusal 415, 488 */
+function offerOf(request: DrachtioRequest): string {
+  if (request.body === undefined || request.body === '') {
+    throw notAcceptable(399, 'The INVITE has no offer');
+  }
+  if (!/^application\/sdp\s*(;|$)/i.test(request.get('Content-Type')?.trim() ?? '')) {
+    throw new SipRefusal(415, 'Unsupported Media Type', { Accept: 'application/sdp' });
+  }
+  return request.body;
+}
+
+function prepare(chats: ChatSessions, offer: ChatOffer): PreparedChat {
+  try {
+    return chats.prepare(offer.transport, {
+      path: offer.path,
+      role: offer.role,
+      acceptTypes: offer.acceptTypes,
+      acceptWrappedTypes: offer.acceptWrappedTypes,
+    });
+  } catch (cause) {
+    if (cause instanceof UnreadablePath) throw notAcceptable(399, 'The MSRP path cannot be read');
+    if (cause instanceof TooManySessions) {
+      const headers = { 'Retry-After': String(RETRY_AFTER_SECONDS) };
+      throw new SipRefusal(503, 'Too many chat sessions', headers, { cause });
+    }
+    throw cause;
+  }
+}
+
+async function answer(
+  incoming: Incoming,
+  offer: ChatOffer,
+  prepared: PreparedChat,
+  options: InviteRouteOptions,
+): Promise<DrachtioDialog> {
+  try {
+    return await incoming.openDialog({
+      localSdp: chatAnswer(offer, prepared, options.newSessionId()),
+      headers: { 'Content-Type': 'application/sdp', Allow: ALLOW },
+    });
+  } catch (error) {
+    prepared.discard();
+    throw error;
+  }
+}
+
+function runChat(dialog: DrachtioDialog, prepared: PreparedChat, admission: Admission, logger: Logger): void {
+  const mailbox = admission.owner.toString();
+  const log = logger.child({ mailbox, caller: admission.caller.uri, purpose: admission.kind });
+  let over = false;
+  const purpose =
+    admission.kind === 'deposit'
+      ? {
+          kind: admission.kind,
+          owner: admission.owner,
+          author: admission.caller.uri,
+          authorName: admission.caller.displayName,
+        }
+      : { kind: admission.kind, owner: admission.owner };
+  const chat = prepared.start(purpose, (reason) => {
+    if (over) return;
+    over = true;
+    log.info({ reason }, 'call ended by us');
+    dialog
+      .destroy()
+      .catch((error: unknown) => log.info({ error: describeError(error) }, 'BYE not answered'))
+      .finally(() => chat.end());
+  });
+  dialog.on('destroy', () => {
+    over = true;
+    log.info({}, 'call ended by the caller');
+    chat.end();
+  });
+  log.info({}, 'call answered');
+}

@@ -1,0 +1,22 @@
+/** Every limit of this folder. Times in ms, sizes in bytes. */
+export const SIP_LIMITS = {
+  /** A request of ours is given up after 64*T1 (RFC 3261 §17.1.2.2, Timer F) and a little slack for the last answer. */
+  requestDeadline: 33_000,
+  /** Longest wait for the engine to say that a response or dialog was taken. */
+  answerDeadline: 5_000,
+  /** Longest pause between two attempts to reach a drachtio-server. */
+  reconnectDelay: 5_000,
+  /** How often a drachtio-server is asked whether it still listens. */
+  pingInterval: 5_000,
+  /** Texts sent to a phone in one MESSAGE; phones were seen not to show 1,200 bytes. */
+  pagerBody: 1_000,
+  /** Longest display name kept of a caller. */
+  displayName: 128,
+  /** Longest value we put into a header. */
+  headerValue: 1_024,
+  /** Entries read of one History-Info or Diversion header. */
+  diversions: 32,
+} as const;
+
+/** Seconds a refused sender is asked to wait when the cause is likely to pass. */
+export const RETRY_AFTER_SECONDS = 5;

@@ -1,0 +1,100 @@
+import type { DepositResult, Deposits } from '../mailbox/deposit.ts';
+import { MailboxFull, TextTooLarge } from '../mailbox/deposit.ts';
+import type { PagerMode } from '../mailbox/pager-mode.ts';
+import { TooManyRetrievals } from '../mailbox/pager-mode.ts';
+import type { PagerSender } from '../mailbox/ports.ts';
+import { StoreUnavailable } from '../mailbox/ports.ts';
+import { ACCEPTED_TYPES, MalformedText, UnsupportedText, readBody } from '../mailbox/read-body.ts';
+import type { Admission, AdmissionPolicy } from './admission.ts';
+import { admit } from './admission.ts';
+import type { Route } from './agent.ts';
+import { receivedBody } from './body.ts';
+import type { DrachtioRequest } from './drachtio.ts';
+import { RETRY_AFTER_SECONDS } from './limits.ts';
+import { refuseOwnMessage } from './loop.ts';
+import { SipRefusal, unavailable } from './refusal.ts';
+
+export interface MessageRouteOptions {
+  readonly policy: AdmissionPolicy;
+  readonly deposits: Deposits;
+  readonly pager: PagerMode;
+  /** Longest body after decompression, bytes. */
+  readonly maxBytes: number;
+  /** A sender of MESSAGEs through the proxy that `request` came from, or the operator's. */
+  pagerSenderFor(request: DrachtioRequest): PagerSender;
+}
+
+/** Takes a MESSAGE (RFC 3428): a text for an offline user, or the owner's wish to get hers. */
+export function messageRoute(options: MessageRouteOptions): Route {
+  return async ({ request, response }) => {
+    const admission = admit(request, options.policy);
+    refuseOwnMessage(request, admission.caller, options.policy.messageAccount);
+    if (admission.kind === 'deposit') await deposit(request, admission, options);
+    else await retrieve(request, admission, options);
+    response.send(200, 'OK', {});
+  };
+}
+
+async function deposit(
+  request: DrachtioRequest,
+  { owner, caller }: Admission,
+  { deposits, maxBytes }: MessageRouteOptions,
+): Promise<DepositResult> {
+  const content = await receivedBody(request, maxBytes);
+  try {
+    return await deposits.accept({
+      owner,
+      author: caller.uri,
+      authorName: caller.displayName,
+      contentType: contentType(request),
+      content,
+      subject: request.get('Subject') ?? '',
+      urgent: /^\s*(urgent|emergency)\s*$/i.test(request.get('Priority') ?? ''),
+      transportId: `sip:${request.get('Call-ID') ?? ''} ${request.get('CSeq') ?? ''}`,
+    });
+  } catch (error) {
+    throw refusalOf(error);
+  }
+}
+
+async function retrieve(
+  request: DrachtioRequest,
+  { owner }: Admission,
+  { pager, maxBytes, pagerSenderFor }: MessageRouteOptions,
+): Promise<void> {
+  const content = await receivedBody(request, maxBytes);
+  // A phone that got a text may answer with a receipt nobody asked for: that is not a wish to fetch again.
+  if (isNotice(contentType(request), content)) return;
+  try {
+    pager.retrieve(owner, pagerSenderFor(request));
+  } catch (error) {
+    throw refusalOf(error);
+  }
+}
+
+function isNotice(type: string, content: Buffer): boolean {
+  try {
+    return readBody(type, content).kind === 'notice' && content.length > 0;
+  } catch {
+    // Whatever words she used: they ask for her texts.
+    return false;
+  }
+}
+
+function contentType(request: DrachtioRequest): string {
+  return request.get('Content-Type')?.trim() ?? 'text/plain';
+}
+
+function refusalOf(cause: unknown): unknown {
+  if (cause instanceof UnsupportedText) {
+    return new SipRefusal(415, 'Unsupported Media Type', { Accept: ACCEPTED_TYPES.join(', ') });
+  }
+  if (cause instanceof TextTooLarge) return new SipRefusal(413, 'Text too long');
+  if (cause instanceof MalformedText) return new SipRefusal(400, 'Unreadable text', {}, { cause });
+  if (cause instanceof MailboxFull) return new SipRefusal(486, 'Mailbox full');
+  if (cause instanceof StoreUnavailable) return unavailable(cause);
+  if (cause instanceof TooManyRetrievals) {
+    return new SipRefusal(503, 'Too many retrievals', { 'Retry-After': String(RETRY_AFTER_SECONDS) });
+  }
+  return cause;
+}

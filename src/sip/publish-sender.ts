@@ -1,0 +1,59 @@
+import { describeError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { PublishRequest, PublishResponse, PublishSender } from '../mwi/ports.ts';
+import type { SipAgent } from './agent.ts';
+import { deltaSeconds } from './delta-seconds.ts';
+import type { DrachtioResponse, HeaderMap } from './drachtio.ts';
+
+/** Sends PUBLISH to the presence server (RFC 3903 §4). The Request-URI is the presentity; the server is the next hop. */
+export class SipPublishSender implements PublishSender {
+  readonly #agent: SipAgent;
+  readonly #presenceServer: string;
+  readonly #logger: Logger;
+
+  /** @param presenceServer SIP URI of the next hop */
+  constructor(agent: SipAgent, presenceServer: string, logger: Logger) {
+    this.#agent = agent;
+    this.#presenceServer = presenceServer;
+    this.#logger = logger;
+  }
+
+  async publish(request: PublishRequest): Promise<PublishResponse> {
+    const uri = request.target.toString();
+    const headers: HeaderMap = {
+      From: `<${uri}>`,
+      To: `<${uri}>`,
+      Event: 'message-summary',
+      Expires: String(request.expires),
+      'Content-Type': 'application/simple-message-summary',
+      ...(request.entityTag === null ? {} : { 'SIP-If-Match': request.entityTag }),
+    };
+    try {
+      const options = { method: 'PUBLISH', proxy: this.#presenceServer, headers, body: request.body };
+      return readAnswer(await this.#agent.request(uri, options), request.expires);
+    } catch (cause) {
+      this.#logger.debug({ mailbox: uri, error: describeError(cause) }, 'PUBLISH not answered');
+      return { kind: 'unanswered', cause };
+    }
+  }
+}
+
+function readAnswer(response: DrachtioResponse, asked: number): PublishResponse {
+  if (response.status < 300) {
+    const entityTag = response.get('SIP-ETag');
+    if (entityTag === undefined || entityTag === '') {
+      return { kind: 'rejected', status: 500, reason: 'a 2xx to PUBLISH without SIP-ETag' };
+    }
+    return { kind: 'accepted', entityTag, expires: deltaSeconds(response.get('Expires')) ?? asked };
+  }
+  // The engine makes up a 408 or a 503 itself when no answer came; either way nothing is known of the request's fate.
+  const minExpires = deltaSeconds(response.get('Min-Expires'));
+  const retryAfter = deltaSeconds(response.get('Retry-After'));
+  return {
+    kind: 'rejected',
+    status: response.status,
+    reason: response.reason,
+    ...(minExpires === undefined ? {} : { minExpires }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  };
+}

@@ -1,0 +1,88 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { expect } from 'chai';
+
+const SOURCE = resolve(import.meta.dirname, '../src');
+
+/** What each folder may import of ours. `main` and `app` wire everything and may import all. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  engine: ['core'],
+  msrp: ['core'],
+  im: ['core'],
+  presence: ['core'],
+  mailbox: ['core', 'im', 'msrp'],
+  mwi: ['core', 'im', 'mailbox/ports.ts'],
+  store: ['core', 'mailbox/ports.ts', 'mwi/ports.ts'],
+  ops: ['core'],
+  sip: ['core', 'im', 'mailbox', 'mwi/ports.ts', 'presence/ports.ts'],
+  'config.ts': ['core'],
+  'reference.ts': ['config.ts'],
+  'app.ts': ['*'],
+  'main.ts': ['*'],
+};
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? sourceFiles(path) : path.endsWith('.ts') ? [path] : [];
+  });
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, to = '']) => ({
+    from: relative(SOURCE, file).split(sep).join('/'),
+    to: to.startsWith('.')
+      ? relative(SOURCE, resolve(dirname(file), to))
+          .split(sep)
+          .join('/')
+      : to,
+  }));
+}
+
+const imports = sourceFiles(SOURCE).flatMap(importsOf);
+const part = (path: string): string => path.split('/')[0] ?? path;
+
+describe('the architecture', () => {
+  it('has a rule for every part', () => {
+    expect(Object.keys(ALLOWED)).to.include.members([...new Set(imports.map(({ from }) => part(from)))]);
+  });
+
+  it('lets nothing import upward', () => {
+    const breaches = imports.filter(({ from, to }) => {
+      if (!to.endsWith('.ts') || part(from) === part(to)) return false;
+      // The schema is the store's own.
+      if (to.startsWith('../schema/')) return part(from) !== 'store';
+      const allowed = ALLOWED[part(from)] ?? [];
+      return !allowed.some((rule) => rule === '*' || rule === to || rule === part(to));
+    });
+    expect(breaches).to.deep.equal([]);
+  });
+
+  it('lets only src/sip see drachtio-srf, and only src/store see knex', () => {
+    const owners: Readonly<Record<string, string>> = {
+      'drachtio-srf': 'sip',
+      knex: 'store',
+      'better-sqlite3': 'store',
+      mysql2: 'store',
+    };
+    const breaches = imports.filter(({ from, to }) => {
+      const owner = owners[to.split('/')[0] ?? to];
+      return owner !== undefined && part(from) !== owner;
+    });
+    expect(breaches).to.deep.equal([]);
+  });
+
+  it('reads the environment in src/config.ts alone', () => {
+    const readers = sourceFiles(SOURCE)
+      .filter((file) => /process\s*\.\s*env\b/.test(readFileSync(file, 'utf8')))
+      .map((file) => relative(SOURCE, file));
+    expect(readers).to.deep.equal(['config.ts']);
+  });
+});

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { InvalidConfig, readConfig } from '../src/config.ts';
+import { referenceEnvironment, withReference } from '../src/reference.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+
+function faultsOf(environment: Record<string, string>): string[] {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    if (error instanceof InvalidConfig) return error.faults.map(({ variable }) => variable);
+    throw error;
+  }
+  return [];
+}
+
+describe('the configuration', () => {
+  it('has a default for everything', () => {
+    const config = readConfig({});
+    expect(config.SIP_LISTEN).to.deep.equal([
+      { protocol: 'udp', host: '127.0.0.1', port: 5060 },
+      { protocol: 'tcp', host: '127.0.0.1', port: 5060 },
+    ]);
+    expect(config.DATABASE_URL).to.equal('sqlite:./data/mailbox.db');
+    expect(config.SESSION_IDLE_SECONDS).to.equal(90);
+    expect(config.PRESENCE_SERVER).to.equal(undefined);
+  });
+
+  it('names the Message-Account after the first domain unless told otherwise', () => {
+    expect(readConfig({ DOMAINS: 'Example.TEST, other.test' }).MESSAGE_ACCOUNT.toString()).to.equal(
+      'sip:mailbox@example.test',
+    );
+    const own = readConfig({ DOMAINS: 'example.test', MESSAGE_ACCOUNT: 'sip:texts@example.test' });
+    expect(own.MESSAGE_ACCOUNT.user).to.equal('texts');
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(readConfig({ DOMAINS: ' ', LOG_LEVEL: '' })).to.deep.equal(readConfig({}));
+  });
+
+  it('reports all faults at once, by variable name', () => {
+    const faults = faultsOf({
+      SIP_LISTEN: 'sctp:127.0.0.1:5060',
+      TRUSTED_PROXIES: '10.0.0.0/64',
+      MESSAGE_MAX_BYTES: 'many',
+      DATABASE_URL: 'postgres://db/x',
+      DRACHTIO_SERVERS: 'localhost',
+      MESSAGE_ACCOUNT: 'mailbox',
+      DEPOSIT_FROM: 'friends',
+    });
+    expect(faults).to.have.members([
+      'SIP_LISTEN',
+      'TRUSTED_PROXIES',
+      'MESSAGE_MAX_BYTES',
+      'DATABASE_URL',
+      'DRACHTIO_SERVERS',
+      'MESSAGE_ACCOUNT',
+      'DEPOSIT_FROM',
+    ]);
+  });
+
+  it('refuses ports beyond 65535 and IPv6 without brackets', () => {
+    expect(faultsOf({ SIP_LISTEN: 'udp:127.0.0.1:65536' })).to.deep.equal(['SIP_LISTEN']);
+    expect(faultsOf({ SIP_LISTEN: 'udp:::1:5060' })).to.deep.equal(['SIP_LISTEN']);
+    expect(readConfig({ SIP_LISTEN: 'udp:[::1]:5060' }).SIP_LISTEN[0]?.host).to.equal('::1');
+  });
+
+  it('refuses settings that contradict each other', () => {
+    expect(faultsOf({ MSRP_TLS_CERTIFICATE: 'cert.pem' })).to.deep.equal(['MSRP_TLS_KEY']);
+    expect(faultsOf({ MSRP_LISTEN: 'tcp:0.0.0.0:2855' })).to.deep.equal(['MSRP_ADVERTISED_HOST']);
+    expect(faultsOf({ MESSAGE_ACCOUNT: 'sip:mailbox@elsewhere.test' })).to.deep.equal(['MESSAGE_ACCOUNT']);
+  });
+
+  it('says in the README and in .env.example what the schema says', () => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
+    expect(withReference(readme)).to.equal(readme);
+    expect(example).to.equal(referenceEnvironment());
+  });
+});
