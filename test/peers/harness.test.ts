@@ -6,7 +6,10 @@ import { startKamailio } from './kamailio.ts';
 import type { Kamailio } from './kamailio.ts';
 import { RawSip } from './raw-sip.ts';
 import type { RawMessage } from './raw-sip.ts';
+import { releasedAfter } from './release.ts';
 import { requirePeer } from './require-peer.ts';
+import { runSipp } from './sipp.ts';
+import { startCapture } from './tshark.ts';
 import { until } from './until.ts';
 
 const NOWHERE = 'sip:127.0.0.1:9';
@@ -73,19 +76,62 @@ async function notified(sip: RawSip, kamailio: Kamailio, body: string): Promise<
   sip.answer(notify, kamailio.port);
 }
 
+/** Answers the next `count` MESSAGEs as they come. */
+async function answerMessages(
+  sip: RawSip,
+  kamailio: Kamailio,
+  count: number,
+  status = '200 OK',
+): Promise<RawMessage[]> {
+  const before = sip.received().length;
+  const answered: RawMessage[] = [];
+  while (answered.length < count) {
+    const message = await until('a MESSAGE', 5_000, () =>
+      sip
+        .received()
+        .slice(before)
+        .find((candidate) => candidate.startLine.startsWith('MESSAGE ') && !answered.includes(candidate)),
+    );
+    answered.push(message);
+    sip.answer(message, kamailio.port, status);
+  }
+  return answered;
+}
+
+describe('a capture of the loopback interface', () => {
+  requirePeer('tshark');
+  const release = releasedAfter();
+  let sip: RawSip;
+  before(async () => {
+    sip = await RawSip.open();
+    release(() => sip.close());
+  });
+
+  it('counts what was sent and names the packets that cannot be read', async () => {
+    const capture = await startCapture([{ port: sip.port, protocol: 'sip' }]);
+    const options = `OPTIONS sip:b@example.test SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1\r\n`;
+    sip.send(`${options}Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n`, sip.port);
+    sip.send(`${options}\u0001\u0002`, sip.port);
+    const report = await capture.stop();
+    expect(report.packets).to.equal(2);
+    expect(report.malformed).to.have.length(1);
+    expect(report.malformed[0]).to.deep.include({ protocol: 'SIP' });
+    expect(report.malformed[0]?.complaint).to.include('Malformed Packet');
+  });
+});
+
 describe('the Kamailio of the tests', () => {
   requirePeer('kamailio');
   let kamailio: Kamailio;
   let sip: RawSip;
 
   describe('with presence in memory', () => {
+    const release = releasedAfter();
     before(async () => {
       sip = await RawSip.open();
+      release(() => sip.close());
       kamailio = await startKamailio({ mailbox: `sip:127.0.0.1:${sip.port}`, sanity: true });
-    });
-    after(async () => {
-      await kamailio.stop();
-      await sip.close();
+      release(() => kamailio.stop());
     });
 
     it('answers OPTIONS with 200', async () => {
@@ -141,20 +187,19 @@ describe('the Kamailio of the tests', () => {
   describe('with a phone', () => {
     let phone: Baresip;
     requirePeer('baresip');
+    const release = releasedAfter();
 
     before(async () => {
       sip = await RawSip.open();
+      release(() => sip.close());
       kamailio = await startKamailio({ mailbox: `sip:127.0.0.1:${sip.port}` });
+      release(() => kamailio.stop());
       phone = await startBaresip({
         proxyPort: kamailio.port,
         user: 'bob',
         contacts: ['sip:mailbox@example.test', 'sip:bob@example.test'],
       });
-    });
-    after(async () => {
-      await phone.stop();
-      await kamailio.stop();
-      await sip.close();
+      release(() => phone.stop());
     });
 
     it('shows each published summary on the phone, byte for byte', async () => {
@@ -193,14 +238,61 @@ describe('the Kamailio of the tests', () => {
     });
   });
 
-  describe('with presence in SQLite', () => {
+  describe('under SIPp', () => {
+    requirePeer('sipp');
+    const release = releasedAfter();
     before(async () => {
       sip = await RawSip.open();
-      kamailio = await startKamailio({ mailbox: NOWHERE, variant: 'sqlite' });
+      release(() => sip.close());
+      kamailio = await startKamailio({ mailbox: `sip:127.0.0.1:${sip.port}` });
+      release(() => kamailio.stop());
     });
-    after(async () => {
-      await kamailio.stop();
-      await sip.close();
+
+    for (const transport of ['udp', 'tcp'] as const) {
+      it(`answers every OPTIONS over ${transport}`, async () => {
+        const result = await runSipp({
+          scenario: 'options.xml',
+          port: kamailio.port,
+          calls: 50,
+          ratePerSecond: 200,
+          transport,
+        });
+        expect(result).to.include({ successful: 50, failed: 0, errors: '' });
+        expect(result.ratePerSecond).to.be.within(100, 300);
+      });
+    }
+
+    it('counts the calls that do not go as the scenario says', async () => {
+      const keys = { prefix: 'refused', domain: 'example.test' };
+      const answered = answerMessages(sip, kamailio, 3, '403 Forbidden');
+      const run = { scenario: 'message.xml', port: kamailio.port, calls: 3, ratePerSecond: 100, keys };
+      const result = await runSipp(run);
+      await answered;
+      expect(result).to.include({ successful: 0, failed: 3 });
+      expect(result.errors).to.include('403 Forbidden');
+    });
+
+    it('gives each MESSAGE users and a text of its own', async () => {
+      const keys = { prefix: 'load', domain: 'example.test' };
+      const answered = answerMessages(sip, kamailio, 10);
+      const run = { scenario: 'message.xml', port: kamailio.port, calls: 10, ratePerSecond: 100, keys };
+      expect(await runSipp(run)).to.include({ successful: 10, failed: 0 });
+      const messages = await answered;
+      expect(new Set(messages.map(({ startLine }) => startLine)).size).to.equal(10);
+      expect(new Set(messages.map((message) => message.header('Call-ID'))).size).to.equal(10);
+      expect(messages.map(({ body }) => body).sort()).to.deep.equal(
+        Array.from({ length: 10 }, (_, index) => `Text ${index + 1} of load`).sort(),
+      );
+    });
+  });
+
+  describe('with presence in SQLite', () => {
+    const release = releasedAfter();
+    before(async () => {
+      sip = await RawSip.open();
+      release(() => sip.close());
+      kamailio = await startKamailio({ mailbox: NOWHERE, variant: 'sqlite' });
+      release(() => kamailio.stop());
     });
 
     it('keeps publications and subscriptions over a restart', async () => {

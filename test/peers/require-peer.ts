@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 
@@ -57,20 +57,16 @@ export function findProgram(command: string): string | undefined {
 function absence(peer: Peer): string | undefined {
   const program = findProgram(COMMANDS[peer]);
   if (program === undefined) return `${COMMANDS[peer]} is not installed`;
-  if (peer === 'tshark' && !mayCapture(program)) return 'tshark may not capture on lo (it needs root)';
+  if (peer === 'tshark' && !mayCapture()) return 'dumpcap may not capture on lo (it needs root)';
   return undefined;
 }
 
-function mayCapture(tshark: string): boolean {
-  try {
-    const interfaces = execFileSync(tshark, ['-D'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    return /^\d+\. lo\b/m.test(interfaces);
-  } catch {
-    return false;
-  }
+/** Whether tshark's capturing half has the right to open the loopback interface. */
+function mayCapture(): boolean {
+  const dumpcap = findProgram('dumpcap');
+  if (dumpcap === undefined) return false;
+  const list = spawnSync(dumpcap, ['-D', '-M'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  return /^\d+\. lo\b/m.test(list.stdout);
 }
 
 function isExecutable(file: string): boolean {
