@@ -6,22 +6,8 @@ export interface LifetimeBounds {
   readonly max: number;
 }
 
-export interface PresenceLimits {
-  readonly publicationLifetime: LifetimeBounds;
-  readonly subscriptionLifetime: LifetimeBounds;
-  readonly publications: number;
-  readonly publicationsPerPresentity: number;
-  readonly subscriptions: number;
-  readonly subscriptionsPerPresentity: number;
-  readonly bodyBytes: number;
-  readonly rememberedStates: number;
-  readonly notifyRetryDelay: { readonly first: number; readonly longest: number };
-  readonly stopDeadline: number;
-  readonly retryAfter: number;
-}
-
 /** Every limit of this folder. Lifetimes and Retry-After in seconds, other times in ms, sizes in bytes. */
-export const PRESENCE_LIMITS: PresenceLimits = {
+export const PRESENCE_LIMITS = {
   publicationLifetime: { min: 60, max: 86_400 },
   /** Subscriptions are kept in memory: after a restart a phone learns of it with its next refresh, so that must come soon. */
   subscriptionLifetime: { min: 60, max: 600 },
@@ -42,3 +28,5 @@ export const PRESENCE_LIMITS: PresenceLimits = {
   /** What a sender beyond a bound is asked to wait. */
   retryAfter: 30,
 };
+
+export type PresenceLimits = Readonly<typeof PRESENCE_LIMITS>;
