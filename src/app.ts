@@ -1,6 +1,5 @@
-import { dirname } from 'node:path';
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Config } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { Logger } from './core/logger.ts';
@@ -23,7 +22,7 @@ import type { PresenceServer } from './presence/presence-server.ts';
 import { startPresenceServer } from './presence/presence-server.ts';
 import type { AdmissionPolicy } from './sip/admission.ts';
 import type { Route } from './sip/agent.ts';
-import { SipAgent } from './sip/agent.ts';
+import { NoSipServer, SipAgent } from './sip/agent.ts';
 import { inviteRoute } from './sip/invite-route.ts';
 import { messageRoute } from './sip/message-route.ts';
 import { optionsRoute } from './sip/options-route.ts';
@@ -49,6 +48,8 @@ export interface App {
   /** What the SIP server listens on, as it says itself: `udp/127.0.0.1:5060,tcp/127.0.0.1:5060`. */
   readonly sip: string;
   readonly msrp: MsrpEndpoint['listeners'];
+  /** Resolves while texts can be taken: a SIP server is connected and the database answers. */
+  ready(): Promise<void>;
   /** Ends calls, finishes what is in flight and closes everything, within a bounded time. */
   stop(): Promise<void>;
 }
@@ -144,7 +145,11 @@ async function start(
     chats.hangUpAll();
     await pager.idle();
   });
-  return { sip, msrp: endpoint.listeners, stop };
+  const ready = async (): Promise<void> => {
+    if (!agent.ready) throw new NoSipServer();
+    await store.ready();
+  };
+  return { sip, msrp: endpoint.listeners, ready, stop };
 }
 
 /** Who may PUBLISH to the built-in presence server: the trusted proxies, and we ourselves once we know our addresses. */

@@ -245,6 +245,13 @@ const VARIABLES = z.object({
     'Name of this node among those that share a database; must differ between them.',
     'the host’s name',
   ),
+  HTTP_LISTEN: variable(
+    z
+      .string()
+      .default('')
+      .transform((text, context) => (text === '' ? undefined : parsed(hostPort, 'HOST:PORT')(text, context))),
+    'Where `/live`, `/ready` and `/metrics` (Prometheus) are served. Unset: nowhere.',
+  ),
   LOG_LEVEL: variable(z.enum(LOG_LEVELS).default('info'), `One of ${LOG_LEVELS.join(', ')}.`),
 });
 

@@ -4,8 +4,9 @@ import { startApp } from './app.ts';
 import { InvalidConfig, loadConfig } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { describeError } from './core/errors.ts';
-import { noMetrics } from './core/metrics.ts';
 import { systemRandom } from './core/random.ts';
+import { startHttpServer } from './ops/http-server.ts';
+import { PrometheusMetrics } from './ops/prometheus.ts';
 
 /** Longest time a clean stop may take, ms; after it the process goes anyway. */
 const STOP_DEADLINE = 10_000;
@@ -13,23 +14,30 @@ const STOP_DEADLINE = 10_000;
 async function main(): Promise<void> {
   const config = loadConfig();
   const logger = pino({ level: config.LOG_LEVEL, base: { node: config.NODE_NAME } });
+  const metrics = new PrometheusMetrics(true);
   const app = await startApp(config, {
     clock: systemClock,
     random: systemRandom,
     logger,
-    metrics: noMetrics,
+    metrics,
   });
+  const http =
+    config.HTTP_LISTEN === undefined ? undefined : await startHttpServer(config.HTTP_LISTEN, app, metrics);
   logger.info(
     { sip: app.sip, msrp: app.msrp, domains: config.DOMAINS, account: config.MESSAGE_ACCOUNT.toString() },
     'text-mailbox is ready',
   );
+  const stopAll = async (): Promise<void> => {
+    await http?.close();
+    await app.stop();
+  };
   let stopping = false;
   const stop = (signal: string): void => {
     if (stopping) return;
     stopping = true;
     logger.info({ signal }, 'stopping');
     setTimeout(() => process.exit(1), STOP_DEADLINE).unref();
-    app.stop().then(
+    stopAll().then(
       () => process.exit(0),
       (error: unknown) => {
         logger.error({ error: describeError(error) }, 'stopped with a fault');

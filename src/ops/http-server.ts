@@ -1,0 +1,38 @@
+import { fastify } from 'fastify';
+import type { PrometheusMetrics } from './prometheus.ts';
+
+/** What the HTTP server asks the program. */
+export interface Health {
+  /** Resolves when the program can take texts; rejects with what is missing. */
+  ready(): Promise<void>;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Serves `/live`, `/ready` and `/metrics` to load balancers and monitors. */
+export async function startHttpServer(
+  listen: { readonly host: string; readonly port: number },
+  health: Health,
+  metrics: PrometheusMetrics,
+): Promise<HttpServer> {
+  const server = fastify({ logger: false, bodyLimit: 1024, requestTimeout: 10_000 });
+  server.get('/live', () => ({ live: true }));
+  server.get('/ready', async (_request, reply) => {
+    try {
+      await health.ready();
+      return { ready: true };
+    } catch (error) {
+      return await reply.code(503).send({ ready: false, why: error instanceof Error ? error.message : '' });
+    }
+  });
+  server.get('/metrics', async (_request, reply) => {
+    return await reply.type(metrics.contentType).send(await metrics.exposition());
+  });
+  await server.listen({ host: listen.host, port: listen.port });
+  const [address] = server.addresses();
+  const port = typeof address === 'object' ? address.port : listen.port;
+  return { port, close: () => server.close() };
+}
