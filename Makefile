@@ -1,0 +1,66 @@
+# What can be done here: make help
+MAKEFLAGS += --jobs=2 --no-builtin-rules
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run demo test bench lint format peers clean
+
+# A Node that came with its C headers compiles better-sqlite3 against those instead of fetching others.
+NODE_PREFIX := $(shell node -p 'path.resolve(process.execPath, "../..")')
+ifneq ($(wildcard $(NODE_PREFIX)/include/node/node_version.h),)
+export npm_config_nodedir := $(NODE_PREFIX)
+endif
+# The -O3 that better-sqlite3 asks for compiles a third longer, to no effect that can be measured.
+export CFLAGS ?= -O2
+
+# npm starts makes of its own, which have no part in our jobs.
+NPM := MAKEFLAGS= npm --no-audit --no-fund --loglevel=error
+SOURCES := $(shell find src schema test -name '*.ts')
+# npm's own record of what it installed.
+PACKAGES := node_modules/.package-lock.json
+SQLITE := node_modules/.sqlite-works
+BUILT := dist/.built
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: $(BUILT) $(SQLITE) ## Install, build, and serve
+	@exec node dist/src/main.js
+
+demo: $(BUILT) $(SQLITE) ## Play the whole story on this machine and show it
+	@node dist/test/demo/main.js
+
+test: $(BUILT) $(SQLITE) peers ## Everything that is checked, against the real peers too
+	@npm run --silent format:check
+	@npm run --silent lint
+	@npm test --silent
+
+bench: $(BUILT) $(SQLITE) ## Measure
+	@node dist/test/bench/main.js
+
+lint: $(PACKAGES) ## Look for what the compiler lets pass
+	@npm run --silent lint
+
+format: $(PACKAGES) ## Lay out the sources
+	@npm run --silent format
+
+clean: ## Remove what was installed and built; data/ stays
+	rm -rf node_modules dist
+
+peers:
+	@test/peers/install-peers.sh
+
+# Scripts of packages are not run, but for the one that must be: SQLite's, which compiles when no prebuilt
+# binary can be had. It has a rule of its own, so that the build need not wait for it.
+$(PACKAGES): package.json package-lock.json
+	$(NPM) ci --ignore-scripts
+	@touch $@
+
+$(SQLITE): $(PACKAGES) test/peers/install-peers.sh
+	@node -e 'new (require("better-sqlite3"))(":memory:")' 2>/dev/null \
+	  || $(NPM) rebuild better-sqlite3 \
+	  || { test/peers/install-peers.sh compiler && $(NPM) rebuild better-sqlite3; }
+	@touch $@
+
+$(BUILT): $(PACKAGES) tsconfig.json $(SOURCES)
+	@npm run --silent build
+	@touch $@
