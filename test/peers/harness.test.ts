@@ -1,3 +1,6 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
 import { expect } from 'chai';
 
 import { startBaresip } from './baresip.ts';
@@ -7,7 +10,7 @@ import type { Kamailio } from './kamailio.ts';
 import { RawSip } from './raw-sip.ts';
 import type { RawMessage } from './raw-sip.ts';
 import { releasedAfter } from './release.ts';
-import { requirePeer } from './require-peer.ts';
+import { peerProgram, requirePeer } from './require-peer.ts';
 import { runSipp } from './sipp.ts';
 import { startCapture } from './tshark.ts';
 import { until } from './until.ts';
@@ -305,5 +308,12 @@ describe('the Kamailio of the tests', () => {
       expect(second.startLine).to.equal('SIP/2.0 200 OK');
       await notified(sip, kamailio, summary(5));
     });
+  });
+
+  it('takes the configuration that operators start from', () => {
+    const file = fileURLToPath(new URL('../../deploy/kamailio.cfg', import.meta.url));
+    const check = spawnSync(peerProgram('kamailio'), ['-c', '-E', '-f', file], { encoding: 'utf8' });
+    expect(check.status, check.stderr).to.equal(0);
+    expect(check.stderr).to.not.match(/ (ERROR|WARNING|CRITICAL): /);
   });
 });
