@@ -29,9 +29,9 @@ const HEADER = /^[A-Za-z0-9\-.!%*_+`'~]+[ \t]*:[^\0\r\n]*$/;
 const CONTINUATION = /^[ \t][^\0\r\n]*$/;
 const MAX_COUNT = 2 ** 32 - 1;
 
-/** Reads a body; null when it is none. A bare LF ends a line as CRLF does, and the last line end may be missing. */
+/** Reads a body; null when it is none. A bare LF ends a line as CRLF does; line ends at the end may be missing or too many. */
 export function parseMessageSummary(body: string): MessageSummary | null {
-  const [summary = '', ...blocks] = body.replace(/\r?\n$/, '').split(/\r?\n\r?\n/);
+  const [summary = '', ...blocks] = body.replace(/(?:\r?\n)+$/, '').split(/\r?\n\r?\n/);
   const lines = summary.split(/\r?\n/);
   const status = STATUS.exec(lines.shift() ?? '')?.[1];
   if (status === undefined) return null;
