@@ -112,7 +112,9 @@ async function start(
     depositFrom: config.DEPOSIT_FROM,
   };
   const presence =
-    config.PRESENCE_SERVER === undefined ? startPresenceServer({ ...surroundings }) : undefined;
+    config.PRESENCE_SERVER === undefined
+      ? startPresenceServer({ ...surroundings, messageAccount: config.MESSAGE_ACCOUNT.toString() })
+      : undefined;
   if (presence !== undefined) stops.push(() => presence.stop());
 
   const ownPublishers = new OwnPublishers(config);

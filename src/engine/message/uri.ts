@@ -1,0 +1,74 @@
+import { MailboxError } from '../../core/errors.ts';
+
+/** RFC 3261 §19.1.1: a SIP or SIPS URI taken apart. Escapes stay as they are. */
+export interface SipUri {
+  readonly scheme: 'sip' | 'sips';
+  readonly user?: string;
+  /** IPv6 references without their brackets. */
+  readonly host: string;
+  readonly port?: number;
+  /** Names in lower case; a parameter without a value has ''. */
+  readonly params: ReadonlyMap<string, string>;
+  /** What follows the question mark. */
+  readonly headers: string;
+}
+
+/** A text that is no SIP URI. */
+export class MalformedUri extends MailboxError {
+  constructor(text: string) {
+    super('MALFORMED_SIP_URI', `not a SIP URI: ${JSON.stringify(text.slice(0, 200))}`);
+  }
+}
+
+/*
+ * §25.1: SIP-URI = "sip:" [ userinfo "@" ] hostport uri-parameters [ headers ]. The userinfo may hold ";" "?" and "/", so
+ * the last "@" before the host parts it.
+ */
+const URI =
+  /^(sips?):(?:([^@\s<>"]*)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?((?:;[^?\s<>]*)?)(?:\?(\S*))?$/i;
+
+/** @throws MalformedUri */
+export function parseUri(text: string): SipUri {
+  const match = URI.exec(text.trim());
+  const host = match?.[3];
+  if (match === null || host === undefined) throw new MalformedUri(text);
+  const port = match[4] === undefined ? undefined : Number(match[4]);
+  if (port !== undefined && port > 65_535) throw new MalformedUri(text);
+  return {
+    scheme: match[1]?.toLowerCase() === 'sips' ? 'sips' : 'sip',
+    ...(match[2] === undefined ? {} : { user: match[2] }),
+    host: host.replace(/^\[|\]$/g, ''),
+    ...(port === undefined ? {} : { port }),
+    params: parseParams(match[5] ?? ''),
+    headers: match[6] ?? '',
+  };
+}
+
+/** `;a=b;c` as a map, names in lower case; quoted values keep their quotes. */
+export function parseParams(text: string): Map<string, string> {
+  const params = new Map<string, string>();
+  for (const [, name = '', value = ''] of text.matchAll(
+    /;\s*([^\s=;,]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^;,\s]*))?/g,
+  )) {
+    params.set(name.toLowerCase(), value);
+  }
+  return params;
+}
+
+export function formatParams(params: ReadonlyMap<string, string>): string {
+  let text = '';
+  for (const [name, value] of params) text += value === '' ? `;${name}` : `;${name}=${value}`;
+  return text;
+}
+
+/** `host` or `[host]`, with the port when there is one. */
+export function formatHostPort(host: string, port?: number): string {
+  const shown = host.includes(':') ? `[${host}]` : host;
+  return port === undefined ? shown : `${shown}:${port}`;
+}
+
+export function formatUri(uri: SipUri): string {
+  const user = uri.user === undefined ? '' : `${uri.user}@`;
+  const headers = uri.headers === '' ? '' : `?${uri.headers}`;
+  return `${uri.scheme}:${user}${formatHostPort(uri.host, uri.port)}${formatParams(uri.params)}${headers}`;
+}

@@ -1,0 +1,40 @@
+import { MailboxError } from '../../core/errors.ts';
+import { formatHostPort, formatParams, parseParams } from './uri.ts';
+
+/** RFC 3261 §20.42 */
+export interface Via {
+  /** In upper case: `UDP`, `TCP`. */
+  readonly transport: string;
+  /** sent-by; IPv6 without brackets. */
+  readonly host: string;
+  readonly port?: number;
+  readonly params: ReadonlyMap<string, string>;
+}
+
+/** A Via that cannot be read. */
+export class MalformedVia extends MailboxError {
+  constructor(text: string) {
+    super('MALFORMED_VIA', `not a Via: ${JSON.stringify(text.slice(0, 200))}`);
+  }
+}
+
+/** via-parm = sent-protocol LWS sent-by *( SEMI via-params ); blanks are allowed around the slashes and the colon. */
+const VIA =
+  /^\s*SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9-]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*(\d{1,5}))?\s*(;.*)?$/is;
+
+/** @throws MalformedVia */
+export function parseVia(text: string): Via {
+  const match = VIA.exec(text);
+  const host = match?.[2];
+  if (match?.[1] === undefined || host === undefined) throw new MalformedVia(text);
+  return {
+    transport: match[1].toUpperCase(),
+    host: host.replace(/^\[|\]$/g, ''),
+    ...(match[3] === undefined ? {} : { port: Number(match[3]) }),
+    params: parseParams(match[4] ?? ''),
+  };
+}
+
+export function formatVia({ transport, host, port, params }: Via): string {
+  return `SIP/2.0/${transport} ${formatHostPort(host, port)}${formatParams(params)}`;
+}

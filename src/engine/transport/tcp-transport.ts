@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import type { Clock } from '../../core/clock.ts';
+import { withDeadline } from '../../core/deadline.ts';
+import type { Logger } from '../../core/logger.ts';
+import { TRANSPORT_LIMITS } from './limits.ts';
+import { TcpConnection } from './tcp-connection.ts';
+import type { Endpoint, Flow, ListenAddress, TransportEvents } from './transport.ts';
+import { TransportError } from './transport.ts';
+
+/** SIP over TCP: one listener, and the connections that came to it or that we made (RFC 3261 §18). */
+export class TcpTransport {
+  readonly local: Endpoint;
+  readonly #server: Server;
+  readonly #events: TransportEvents;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  /** By remote address and port: a request to a peer takes the connection that is there (RFC 5923 §5). */
+  readonly #connections = new Map<string, TcpConnection>();
+  readonly #connecting = new Map<string, Promise<TcpConnection>>();
+  #closed = false;
+
+  private constructor(server: Server, events: TransportEvents, clock: Clock, logger: Logger) {
+    const bound = server.address();
+    if (bound === null || typeof bound === 'string') throw new TransportError('no TCP address was bound');
+    this.local = { protocol: 'tcp', address: bound.address, port: bound.port };
+    this.#server = server;
+    this.#events = events;
+    this.#clock = clock;
+    this.#logger = logger;
+    server.on('connection', (socket) => this.#accept(socket));
+    server.on('error', (error) => logger.warn({ local: this.local, error: error.message }, 'TCP listener'));
+  }
+
+  /** @throws TransportError when the address cannot be had */
+  static async open(
+    { host, port }: ListenAddress,
+    events: TransportEvents,
+    clock: Clock,
+    logger: Logger,
+  ): Promise<TcpTransport> {
+    const server = createServer({ noDelay: true });
+    try {
+      server.listen(port, host);
+      await once(server, 'listening');
+    } catch (cause) {
+      throw new TransportError(`cannot listen on tcp:${host}:${port}`, { cause });
+    }
+    return new TcpTransport(server, events, clock, logger);
+  }
+
+  async flowTo(remote: Endpoint): Promise<Flow> {
+    const key = keyOf(remote);
+    const open = this.#connections.get(key);
+    if (open !== undefined) return open;
+    const underWay = this.#connecting.get(key) ?? this.#connect(remote);
+    this.#connecting.set(key, underWay);
+    try {
+      return await underWay;
+    } finally {
+      this.#connecting.delete(key);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const connection of this.#connections.values()) connection.close();
+    await closed;
+  }
+
+  async #connect(remote: Endpoint): Promise<TcpConnection> {
+    if (this.#closed || this.#connections.size >= TRANSPORT_LIMITS.connections) {
+      throw new TransportError('no room for another connection');
+    }
+    const socket = connect({ host: remote.address, port: remote.port });
+    try {
+      const limit = TRANSPORT_LIMITS.connect;
+      await withDeadline(this.#clock, limit, 'connecting', once(socket, 'connect'));
+    } catch (cause) {
+      socket.destroy();
+      throw new TransportError(`cannot connect to ${remote.address}:${remote.port}`, { cause });
+    }
+    if (this.#closed) {
+      socket.destroy();
+      throw new TransportError('the transport is closed');
+    }
+    return this.#keep(socket, remote);
+  }
+
+  #accept(socket: Socket): void {
+    const { remoteAddress, remotePort } = socket;
+    if (
+      remoteAddress === undefined ||
+      remotePort === undefined ||
+      this.#connections.size >= TRANSPORT_LIMITS.connections
+    ) {
+      this.#logger.warn({ from: remoteAddress, open: this.#connections.size }, 'SIP connection refused');
+      socket.destroy();
+      return;
+    }
+    this.#keep(socket, { protocol: 'tcp', address: withoutMapping(remoteAddress), port: remotePort });
+  }
+
+  #keep(socket: Socket, remote: Endpoint): TcpConnection {
+    const key = keyOf(remote);
+    const local: Endpoint = { ...this.local, address: localAddress(socket, this.local) };
+    const connection = new TcpConnection(socket, { local, remote }, this.#clock, this.#events, (closed) => {
+      if (this.#connections.get(key) === closed) this.#connections.delete(key);
+    });
+    this.#connections.set(key, connection);
+    return connection;
+  }
+}
+
+/** The port is the listener's: that is where a peer reaches us again. */
+function localAddress(socket: Socket, listening: Endpoint): string {
+  return socket.localAddress === undefined ? listening.address : withoutMapping(socket.localAddress);
+}
+
+function withoutMapping(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
+function keyOf({ address, port }: Endpoint): string {
+  return `${address} ${port}`;
+}
