@@ -1,0 +1,17 @@
+/** Every limit of the message formats. Sizes in bytes unless told otherwise. */
+export const IM_LIMITS = {
+  /** Message headers and MIME headers of one CPIM message, together. */
+  cpimHeaderBytes: 16_384,
+  /** Headers of one CPIM message. */
+  cpimHeaders: 100,
+  /** How deep message/cpim may lie within message/cpim. */
+  cpimDepth: 3,
+  /** Longest MIME type read, characters. */
+  contentType: 1_024,
+  /** Largest XML body read: a receipt or a typing mark has a few hundred. */
+  xmlBytes: 16_384,
+  /** Tags, comments and the like in one XML body; more is no receipt. */
+  xmlMarkup: 200,
+  /** Codings named by one Content-Encoding. */
+  contentCodings: 3,
+} as const;
