@@ -146,7 +146,7 @@ class Model {
     }
     await this.presence.clock.advance(61_000);
     // What lapses may be notified a second later: the end is a second in which nothing lapsed.
-    for (let before = -1; before !== this.publications.length; ) {
+    for (let before = -1; before !== this.publications.length;) {
       this.#lapse();
       before = this.publications.length;
       await this.presence.clock.advance(1_001);
