@@ -74,7 +74,7 @@ async function start(
   stops: (() => Promise<void> | void)[],
   stop: () => Promise<void>,
 ): Promise<App> {
-  const { clock, random, logger } = surroundings;
+  const { random, logger } = surroundings;
   let publisher: Publisher | undefined;
   const store = await open(config, surroundings, () => publisher?.wake());
   stops.push(() => store.close());

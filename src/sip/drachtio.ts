@@ -46,6 +46,9 @@ type InDialog = (request: DrachtioRequest, response: DrachtioResponse) => void;
 export interface DrachtioDialog {
   readonly id: string;
   readonly connected: boolean;
+  /** The client keeps every dialog until it is told that one is gone. */
+  readonly srf: { removeDialog(dialog: DrachtioDialog): void };
+  removeAllListeners(): this;
   readonly local: { readonly sdp: string };
   on(event: 'destroy', listener: () => void): this;
   on(event: 'unsubscribe', listener: (request: DrachtioRequest) => void): this;

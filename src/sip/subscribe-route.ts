@@ -107,6 +107,10 @@ function subscriberDialog(
         return 0;
       }
     },
-    drop: () => undefined,
+    // After a refusal drachtio-srf would keep the dialog for good; its own way to end one sends another NOTIFY.
+    drop: () => {
+      dialog.srf.removeDialog(dialog);
+      dialog.removeAllListeners();
+    },
   };
 }

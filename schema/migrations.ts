@@ -1,0 +1,14 @@
+import type { Knex } from 'knex';
+import * as initial from './001-initial.ts';
+
+/** Every migration in order. A released one is never edited: a change is a new one at the end. */
+const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
+  { name: '001-initial', migration: initial },
+];
+
+/** Gives knex the migrations as they are imported here, so that sources and build run the same ones. */
+export const migrationSource: Knex.MigrationSource<(typeof MIGRATIONS)[number]> = {
+  getMigrations: () => Promise.resolve([...MIGRATIONS]),
+  getMigrationName: ({ name }) => name,
+  getMigration: ({ migration }) => Promise.resolve(migration),
+};

@@ -1,0 +1,48 @@
+/** Every limit of this folder. Times in ms, sizes in bytes. */
+export interface MsrpLimits {
+  /** A message, all its chunks together. */
+  readonly maxMessageBytes: number;
+  /** Messages of one session whose last chunk is still to come. */
+  readonly openMessages: number;
+  /** Start line and headers of one request or response. */
+  readonly head: number;
+  /** Transaction identifier (RFC 4975 §9: 4 to 32 characters; some clients use more). */
+  readonly transactId: number;
+  /** Connections at one time; one more is closed at once. */
+  readonly connections: number;
+  /** Bytes waiting for a peer that does not read; then its connection is closed. */
+  readonly queuedPerConnection: number;
+  /** Requests of one connection waiting for their answer; beyond them nothing more is read from it. */
+  readonly pendingRequests: number;
+  /** Messages of ours in flight in one session; one client was seen to choke on more. */
+  readonly window: number;
+  /** Messages of ours waiting for the window. */
+  readonly sendQueue: number;
+  /** From a SEND to its response (RFC 4975 §7.1.1). */
+  readonly responseTimeout: number;
+  /** From a 200 to a REPORT that says otherwise; some clients send one. */
+  readonly reportWait: number;
+  /** From the offer or answer to the peer's first word in a session. */
+  readonly bindTimeout: number;
+  /** A connection that belongs to no session is closed after this. */
+  readonly strangerTimeout: number;
+  /** From the end of a session to the end of its connection: clients take an earlier end for a failure. */
+  readonly linger: number;
+}
+
+export const MSRP_LIMITS: MsrpLimits = {
+  maxMessageBytes: 65_536,
+  openMessages: 8,
+  head: 8_192,
+  transactId: 64,
+  connections: 5_000,
+  queuedPerConnection: 16 * 1024 * 1024,
+  pendingRequests: 50,
+  window: 10,
+  sendQueue: 1_000,
+  responseTimeout: 30_000,
+  reportWait: 2_000,
+  bindTimeout: 30_000,
+  strangerTimeout: 15_000,
+  linger: 1_500,
+};

@@ -1,0 +1,130 @@
+import knexModule from 'knex';
+import type { Knex } from 'knex';
+import type { Database as SqliteDatabase } from 'better-sqlite3';
+import type { Clock } from '../core/clock.ts';
+import { pause } from '../core/clock.ts';
+import { withDeadline } from '../core/deadline.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Random } from '../core/random.ts';
+import { StoreUnavailable } from '../mailbox/ports.ts';
+import { isConflict } from './database-errors.ts';
+import { STORE_LIMITS } from './limits.ts';
+
+export interface DatabaseOptions {
+  /** `sqlite:FILE` or `mysql://USER:PASSWORD@HOST:PORT/DATABASE` */
+  readonly url: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** knex with what every operation of the store needs: deadlines, retries of lost races, one kind of error. */
+export class Database {
+  readonly knex: Knex;
+  readonly isMysql: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly #random: Random;
+
+  constructor({ url, clock, random, logger }: DatabaseOptions) {
+    this.isMysql = url.startsWith('mysql:');
+    this.knex = knexModule.default(this.isMysql ? mysqlConfig(url) : sqliteConfig(url));
+    this.clock = clock;
+    this.logger = logger;
+    this.#random = random;
+  }
+
+  /** Runs `work` outside of a transaction. @throws StoreUnavailable */
+  async run<T>(operation: string, work: (knex: Knex) => Promise<T>): Promise<T> {
+    try {
+      return await withDeadline(this.clock, STORE_LIMITS.operation, operation, work(this.knex));
+    } catch (cause) {
+      throw new StoreUnavailable(operation, { cause });
+    }
+  }
+
+  /**
+   * Runs `work` in one transaction and resolves after its commit. One that lost against another (deadlock, Galera's
+   * certification, a busy file) is tried again a bounded number of times.
+   * @throws StoreUnavailable when nothing was, or may have been, committed
+   */
+  async transaction<T>(operation: string, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const committed = this.knex.transaction(work);
+        return await withDeadline(this.clock, STORE_LIMITS.operation, operation, committed);
+      } catch (cause) {
+        if (!isConflict(cause) || attempt >= STORE_LIMITS.attempts) {
+          throw new StoreUnavailable(operation, { cause });
+        }
+        await pause(this.clock, 1 + this.#random.fraction() * STORE_LIMITS.retryPause);
+      }
+    }
+  }
+
+  /** A query that keeps others from changing the rows it reads; SQLite's transactions do so by themselves. */
+  locking<Q extends Knex.QueryBuilder>(query: Q): Q {
+    if (this.isMysql) query.forUpdate();
+    return query;
+  }
+
+  async close(): Promise<void> {
+    await this.knex.destroy();
+  }
+}
+
+function sqliteConfig(url: string): Knex.Config {
+  return {
+    client: 'better-sqlite3',
+    connection: { filename: url.slice('sqlite:'.length) },
+    useNullAsDefault: true,
+    // One connection: SQLite has one writer, and a statement on it never waits for another of ours.
+    pool: {
+      min: 1,
+      max: 1,
+      afterCreate: (connection: SqliteDatabase, done: (error: Error | null) => void) => {
+        // A commit is on the disk when it returns (synchronous=FULL); other processes may read beside us (WAL).
+        for (const setting of [
+          'journal_mode = WAL',
+          'synchronous = FULL',
+          'foreign_keys = ON',
+          `busy_timeout = ${STORE_LIMITS.busy}`,
+        ]) {
+          connection.pragma(setting);
+        }
+        done(null);
+      },
+    },
+    acquireConnectionTimeout: STORE_LIMITS.acquire,
+  };
+}
+
+function mysqlConfig(url: string): Knex.Config {
+  const { hostname, port, username, password, pathname } = new URL(url);
+  return {
+    client: 'mysql2',
+    connection: {
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: port === '' ? 3306 : Number(port),
+      user: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+      database: decodeURIComponent(pathname.slice(1)),
+      charset: 'utf8mb4_bin',
+      connectTimeout: STORE_LIMITS.acquire,
+    },
+    pool: {
+      min: 0,
+      max: STORE_LIMITS.connections,
+      // A transaction reads what is committed now, not what was when it began: claims and leases compare and set.
+      afterCreate: (
+        connection: { query(sql: string, done: (error: Error | null) => void): void },
+        done: (error: Error | null, connection: unknown) => void,
+      ) => {
+        connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', (error) =>
+          done(error, connection),
+        );
+      },
+    },
+    acquireConnectionTimeout: STORE_LIMITS.acquire,
+  };
+}

@@ -1,0 +1,21 @@
+/** Every limit of the store. Times in ms. */
+export const STORE_LIMITS = {
+  /** An operation is given up after this; what became of it is unknown then. */
+  operation: 8_000,
+  /** Longest wait for a connection to the database. */
+  acquire: 3_000,
+  /** Connections to a database server. */
+  connections: 10,
+  /** How long a writer of SQLite waits for another process. */
+  busy: 3_000,
+  /** Texts committed together. */
+  batch: 200,
+  /** Texts waiting to be committed; one more is refused. */
+  queue: 10_000,
+  /** Attempts of a transaction that lost against another one, and the longest pause before the next. */
+  attempts: 6,
+  retryPause: 50,
+  /** How long nodes that start together wait for the one that migrates. */
+  migration: 30_000,
+  migrationPause: 250,
+} as const;

@@ -1,0 +1,103 @@
+import type { Knex } from 'knex';
+import type { AddressOfRecord } from '../core/address-of-record.ts';
+import type { DueSummary, PublicationState, SummaryStore } from '../mwi/ports.ts';
+import type { Database } from './database.ts';
+import { lockMailboxes } from './dirty-marks.ts';
+import type { MailboxRow, PublicationRow } from './rows.ts';
+import { countsOf, ownerOf } from './rows.ts';
+
+/** Keeps which lamps are due and what the presence server last said; nodes claim them by compare-and-set. */
+export class SummaryLedger implements SummaryStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async claimDue(node: string, now: number, claimUntil: number, limit: number): Promise<DueSummary[]> {
+    return await this.#database.transaction('claim summaries', async (trx) => {
+      const due = (await unclaimed(trx, now)
+        .where('due_at', '<=', now)
+        .orderBy('due_at')
+        .limit(limit)
+        .select('mailbox_id')) as { mailbox_id: number }[];
+      const ids = due.map(({ mailbox_id }) => mailbox_id);
+      if (ids.length === 0) return [];
+      await unclaimed(trx, now)
+        .whereIn('mailbox_id', ids)
+        .where('due_at', '<=', now)
+        .update({ claim_node: node, claim_until: claimUntil });
+      const rows = (await trx('publication')
+        .join('mailbox', 'mailbox.id', 'publication.mailbox_id')
+        .whereIn('mailbox_id', ids)
+        .where({ claim_node: node, claim_until: claimUntil })
+        .orderBy('due_at')
+        .select('mailbox.*', 'publication.*')) as (MailboxRow & PublicationRow)[];
+      return rows.map((row) => ({
+        owner: ownerOf(row.aor),
+        counts: countsOf(row),
+        wantedVersion: row.wanted_version,
+        state: {
+          entityTag: row.entity_tag,
+          expiresAt: row.expires_at,
+          publishedVersion: row.published_version,
+          failures: row.failures,
+        },
+      }));
+    });
+  }
+
+  async settle(
+    node: string,
+    owner: AddressOfRecord,
+    state: PublicationState,
+    schedule: { readonly dueAt: number | null; readonly notBefore: number },
+  ): Promise<boolean> {
+    return await this.#database.transaction('settle a summary', async (trx) => {
+      const [mailbox] = await lockMailboxes(this.#database, trx, 'aor', [owner.toString()]);
+      if (mailbox === undefined) return false;
+      const changedMeanwhile = mailbox.wanted_version > state.publishedVersion;
+      const settled = await trx('publication')
+        .where({ mailbox_id: mailbox.id, claim_node: node })
+        .update({
+          published_version: state.publishedVersion,
+          entity_tag: state.entityTag,
+          expires_at: state.expiresAt,
+          failures: state.failures,
+          due_at: changedMeanwhile ? schedule.notBefore : schedule.dueAt,
+          not_before: schedule.notBefore,
+          claim_node: null,
+          claim_until: null,
+        });
+      return settled > 0;
+    });
+  }
+
+  async nextDueAt(): Promise<number | null> {
+    return await this.#database.run('look for the next summary', async (knex) => {
+      const free = await knex<PublicationRow>('publication')
+        .whereNotNull('due_at')
+        .whereNull('claim_until')
+        .orderBy('due_at')
+        .first('due_at');
+      const claimed = await knex<PublicationRow>('publication')
+        .whereNotNull('claim_until')
+        .orderBy('claim_until')
+        .first('claim_until');
+      const instants = [free?.due_at ?? null, claimed?.claim_until ?? null].filter((at) => at !== null);
+      return instants.length === 0 ? null : Math.min(...instants);
+    });
+  }
+
+  async releaseClaims(node: string): Promise<void> {
+    await this.#database.run('release claims', (knex) =>
+      knex('publication').where({ claim_node: node }).update({ claim_node: null, claim_until: null }),
+    );
+  }
+}
+
+function unclaimed(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
+  return trx('publication').where((query) =>
+    query.whereNull('claim_until').orWhere('claim_until', '<=', now),
+  );
+}
