@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import type { Logger } from '../../core/logger.ts';
+import type { Gauge, Metrics } from '../../core/metrics.ts';
+import { Application } from './application.ts';
+import type { ApplicationOwner } from './application.ts';
+import { CONTROL_LIMITS } from './limits.ts';
+
+/** The port applications connect to, and the applications that did. */
+export class ControlServer {
+  readonly #server: Server;
+  readonly #owner: Omit<ApplicationOwner, 'listening'>;
+  readonly #applications = new Set<Application>();
+  readonly #connected: Gauge;
+  readonly #turns = new Map<string, number>();
+  #listening = '';
+
+  constructor(
+    owner: Omit<ApplicationOwner, 'listening'> & { readonly logger: Logger; readonly metrics: Metrics },
+  ) {
+    this.#owner = owner;
+    this.#connected = owner.metrics.gauge('engine_applications', 'Applications on the control port');
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /** Starts to listen; resolves with what was really bound. `sip` is what applications are told the engine listens on. */
+  async listen(host: string, port: number, sip: string): Promise<{ host: string; port: number }> {
+    this.#listening = sip;
+    this.#server.listen(port, host);
+    await once(this.#server, 'listening');
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new TypeError('a TCP port has an address');
+    return { host: address.address, port: address.port };
+  }
+
+  /** Cuts every application off and stops listening. */
+  async close(): Promise<void> {
+    for (const application of this.#applications) application.destroy();
+    if (!this.#server.listening) return;
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  /** Whose turn it is among the applications that want `verb` and can take a request now. */
+  next(verb: string): Application | undefined {
+    const candidates: Application[] = [];
+    for (const application of this.#applications) {
+      if (application.ready && application.verbs.has(verb) && !application.busy) candidates.push(application);
+    }
+    if (candidates.length < 2) return candidates[0];
+    const turn = this.#turns.get(verb) ?? 0;
+    this.#turns.set(verb, (turn + 1) % Number.MAX_SAFE_INTEGER);
+    return candidates[turn % candidates.length];
+  }
+
+  /** Any application wants `verb`, be it busy. */
+  wants(verb: string): boolean {
+    for (const application of this.#applications) {
+      if (application.ready && application.verbs.has(verb)) return true;
+    }
+    return false;
+  }
+
+  /** Verbs any application wants, lower case. None: no application is connected, or none has begun to work. */
+  get verbs(): ReadonlySet<string> {
+    const verbs = new Set<string>();
+    for (const application of this.#applications) {
+      if (application.ready) for (const verb of application.verbs) verbs.add(verb);
+    }
+    return verbs;
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#applications.size >= CONTROL_LIMITS.connections) {
+      this.#owner.logger.warn({}, 'too many applications, one more is turned away');
+      socket.destroy();
+      return;
+    }
+    const { secret, clock, logger } = this.#owner;
+    const application = new Application(socket, {
+      secret,
+      clock,
+      logger,
+      listening: this.#listening,
+      nextId: () => this.#owner.nextId(),
+      sip: (from, command) => this.#owner.sip(from, command),
+      gone: (left) => {
+        this.#applications.delete(left);
+        this.#connected.set(this.#applications.size);
+        this.#owner.gone(left);
+      },
+    });
+    this.#applications.add(application);
+    this.#connected.set(this.#applications.size);
+  }
+}

@@ -1,0 +1,200 @@
+import { describeError } from '../core/errors.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Metrics } from '../core/metrics.ts';
+import type { Random } from '../core/random.ts';
+import { parseApplicationMessage } from './control/application-message.ts';
+import type { Application, SipCommand } from './control/application.ts';
+import { ControlServer } from './control/control-server.ts';
+import { DialogTable } from './dialog/dialog-table.ts';
+import { MalformedMessage } from './message/malformed-message.ts';
+import { resolveTarget } from './targets/resolve-target.ts';
+import { DEFAULT_SIP_TIMERS } from './transaction/timers.ts';
+import type { SipTimers } from './transaction/timers.ts';
+import { TransactionTable } from './transaction/transaction-table.ts';
+import { createTransportLayer } from './transport/transport-layer.ts';
+import type { Endpoint, ListenAddress, ReceivedMessage, TransportLayer } from './transport/transport.ts';
+import { ClientSide } from './user-agent/client-side.ts';
+import { HeldNotifies } from './user-agent/held-notifies.ts';
+import { Identifiers } from './user-agent/identifiers.ts';
+import { LocalAddresses } from './user-agent/local-addresses.ts';
+import { answerMalformed } from './user-agent/malformed.ts';
+import { ServerSide } from './user-agent/server-side.ts';
+import type { Surroundings } from './user-agent/surroundings.ts';
+import type { BinaryBodies } from './user-agent/upward.ts';
+
+export type { Endpoint, ListenAddress } from './transport/transport.ts';
+export type { SipTimers } from './transaction/timers.ts';
+
+export interface EngineOptions {
+  /** Where SIP is spoken. Port 0 takes any free one. */
+  readonly listen: readonly ListenAddress[];
+  /** TCP port for applications; keep it on loopback. Port 0 takes any free one. */
+  readonly control: { readonly host: string; readonly port: number };
+  /** What applications authenticate with. */
+  readonly secret: string;
+  readonly timers?: Partial<SipTimers>;
+  /**
+   * How a received body that is not valid UTF-8 (or holds NUL) reaches the application, whose client decodes frames as
+   * UTF-8: 'base64', the default, sends it in base64 under `Content-Transfer-Encoding: base64`; 'raw' sends the bytes
+   * as they came.
+   */
+  readonly binaryBodies?: BinaryBodies;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** A running engine. */
+export interface Engine {
+  /** What was really bound. */
+  readonly sip: readonly Endpoint[];
+  readonly control: { readonly host: string; readonly port: number };
+  /** Ends everything at once: peers and applications are told nothing. */
+  close(): Promise<void>;
+}
+
+/** How often the numbers of what is alive are reported, ms. */
+const REPORT_INTERVAL = 5_000;
+
+/**
+ * Starts a SIP user agent that applications steer over drachtio's control protocol.
+ * @throws what binding a port throws
+ */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const engine = new RunningEngine(options);
+  try {
+    return await engine.start();
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+/** Wires the parts: messages go to the side they concern, applications' commands likewise. */
+class RunningEngine {
+  readonly #options: EngineOptions;
+  readonly #transport: TransportLayer;
+  readonly #control: ControlServer;
+  readonly #dialogs: DialogTable;
+  readonly #transactions: TransactionTable;
+  readonly #identifiers: Identifiers;
+  readonly #addresses: LocalAddresses;
+  readonly #held: HeldNotifies;
+  readonly #client: ClientSide;
+  readonly #server: ServerSide;
+  #reporting: Timer | undefined;
+  #closed = false;
+
+  constructor(options: EngineOptions) {
+    const { clock, logger, metrics, random, secret, binaryBodies = 'base64' } = options;
+    const timers = { ...DEFAULT_SIP_TIMERS, ...options.timers };
+    this.#options = options;
+    this.#identifiers = new Identifiers(random);
+    this.#transport = createTransportLayer({ listen: options.listen, clock, logger, metrics });
+    this.#transport.onMessage = (received) => this.#take(received);
+    this.#transport.onMalformed = (error, source, flow) => {
+      logger.info({ source, problem: error.message }, 'malformed SIP message');
+      answerMalformed(error, flow, this.#identifiers);
+    };
+    this.#transport.onFlowFailed = (flow) => this.#transactions.flowFailed(flow);
+    this.#addresses = new LocalAddresses(this.#transport);
+    this.#transactions = new TransactionTable({ clock, timers });
+    this.#dialogs = new DialogTable(clock, (dialog) => {
+      if (dialog.kind === 'INVITE') this.#client.hangUp(dialog, 'dialog lapsed');
+    });
+    this.#control = new ControlServer({
+      secret,
+      clock,
+      logger,
+      metrics,
+      nextId: () => this.#identifiers.next(),
+      sip: (application, command) => this.#command(application, command),
+      gone: (application) => this.#gone(application),
+    });
+    const surroundings: Surroundings = {
+      clock,
+      timers,
+      logger,
+      transport: this.#transport,
+      transactions: this.#transactions,
+      dialogs: this.#dialogs,
+      control: this.#control,
+      identifiers: this.#identifiers,
+      addresses: this.#addresses,
+      binaryBodies,
+      resolve: (uri) => resolveTarget(uri),
+    };
+    this.#held = new HeldNotifies(clock, (arrival) => this.#server.takeEarlyNotify(arrival));
+    this.#client = new ClientSide(surroundings, this.#held);
+    this.#server = new ServerSide(surroundings, this.#held, metrics, (dialog, reason) =>
+      this.#client.hangUp(dialog, reason),
+    );
+  }
+
+  async start(): Promise<Engine> {
+    const { host, port } = this.#options.control;
+    await this.#transport.start();
+    const control = await this.#control.listen(host, port, this.#addresses.describe());
+    this.#report();
+    return { sip: this.#transport.local, control, close: () => this.close() };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#reporting?.cancel();
+    this.#held.close();
+    this.#dialogs.closeAll();
+    this.#transactions.abandonAll();
+    await this.#control.close();
+    await this.#transport.close();
+  }
+
+  #take(received: ReceivedMessage): void {
+    if (this.#closed) return;
+    const { message, source, flow } = received;
+    try {
+      if (message.kind === 'request') this.#server.take(message, received);
+      else this.#transactions.findClient(message)?.respond(message);
+    } catch (error) {
+      // A header that is only read here and cannot be: the message is refused, the engine lives on.
+      this.#options.logger.info({ source, problem: describeError(error) }, 'unreadable SIP message');
+      if (message.kind === 'request') {
+        answerMalformed(new MalformedMessage(400, 'Bad Request', message), flow, this.#identifiers);
+      }
+    }
+  }
+
+  #command(application: Application, command: SipCommand): void {
+    try {
+      const message = parseApplicationMessage(command.message);
+      if (message.start.kind === 'response') this.#server.answer(application, command, message);
+      else this.#client.send(application, command, message);
+    } catch (error) {
+      application.fail(command, describeError(error));
+    }
+  }
+
+  #gone(application: Application): void {
+    if (this.#closed) return;
+    this.#server.applicationGone(application);
+    this.#client.applicationGone(application);
+    this.#dialogs.closeOwnedBy(application);
+  }
+
+  #report(): void {
+    const { metrics, clock } = this.#options;
+    const transactions = metrics.gauge('engine_transactions', 'SIP transactions alive, by side', ['side']);
+    const dialogs = metrics.gauge('engine_dialogs', 'SIP dialogs alive');
+    const report = (): void => {
+      const { server, client } = this.#transactions.counts;
+      transactions.set(server, { side: 'server' });
+      transactions.set(client, { side: 'client' });
+      dialogs.set(this.#dialogs.size);
+      this.#reporting = clock.after(REPORT_INTERVAL, report);
+    };
+    report();
+  }
+}

@@ -1,0 +1,11 @@
+/** Bounds of the transaction layer. A server transaction that was answered lives 64*T1 on UDP, so rate times 32 s. */
+export const TRANSACTION_LIMITS = {
+  /** Server transactions alive, answered ones included: 7,500 requests a second on UDP. */
+  server: 240_000,
+  /** Server transactions that wait for an application's answer. */
+  unanswered: 40_000,
+  /** Client transactions alive. */
+  client: 120_000,
+  /** Seconds in Retry-After when a bound is reached. */
+  retryAfter: 5,
+} as const;

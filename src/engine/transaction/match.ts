@@ -1,0 +1,71 @@
+import { splitList } from '../message/split-list.ts';
+import type { SipHeaders, SipRequest } from '../message/sip-message.ts';
+import type { Via } from '../message/via.ts';
+import { parseVia } from '../message/via.ts';
+
+/** Begins every branch made after RFC 3261 (§8.1.1.7). */
+export const MAGIC_COOKIE = 'z9hG4bK';
+
+/** What of a request names its transaction. */
+export interface TransactionKey {
+  /** Of the transaction itself; an ACK has that of its INVITE. */
+  readonly key: string;
+  /** Of the INVITE a CANCEL is for; '' for any other method. */
+  readonly cancelledKey: string;
+}
+
+/*
+ * RFC 3261 §17.2.3: a request belongs to a server transaction when the branch of its top Via, the sent-by beside it and
+ * the method agree; ACK counts as INVITE. Without the magic cookie the branch proves nothing (RFC 2543): then
+ * Request-URI, From tag, Call-ID, CSeq number and the whole top Via must agree. The To tag, which an ACK takes from
+ * the response and an INVITE lacks, is left out.
+ */
+export function transactionKey(request: SipRequest, via: Via): TransactionKey {
+  const method = request.method === 'ACK' ? 'INVITE' : request.method;
+  const identity = identityOf(request, via);
+  return {
+    key: `${method} ${identity}`,
+    cancelledKey: method === 'CANCEL' ? `INVITE ${identity}` : '',
+  };
+}
+
+function identityOf({ headers, uri }: SipRequest, via: Via): string {
+  const branch = via.params.get('branch') ?? '';
+  const sentBy = `${via.host.toLowerCase()}:${via.port ?? ''}`;
+  if (branch.length > MAGIC_COOKIE.length && branch.startsWith(MAGIC_COOKIE)) return `${branch} ${sentBy}`;
+  const from = tagOf(headers.get('From'));
+  const sequence = sequenceText(headers.get('CSeq'));
+  return ['2543', uri, from, headers.get('Call-ID') ?? '', sequence, via.transport, sentBy, branch].join(' ');
+}
+
+/** The first Via. @throws MalformedVia */
+export function topVia(headers: SipHeaders): Via {
+  const first = headers.get('Via') ?? '';
+  return parseVia(first.includes(',') ? (splitList(first)[0] ?? '') : first);
+}
+
+/**
+ * RFC 3261 §8.2.2.2: two requests outside of a dialog with this in common and different transactions are one request
+ * that came twice, by two ways. Undefined within a dialog.
+ */
+export function mergeKey({ headers }: SipRequest): string | undefined {
+  if (tagOf(headers.get('To')) !== '') return undefined;
+  return `${headers.get('Call-ID') ?? ''} ${tagOf(headers.get('From'))} ${headers.get('CSeq') ?? ''}`;
+}
+
+/** The tag of a From or To value, '' when it has none: among the parameters after the URI's bracket, if it has one. */
+export function tagOf(value: string | undefined): string {
+  if (value === undefined) return '';
+  const params = value.slice(value.lastIndexOf('>') + 1);
+  const start = TAG.exec(params);
+  return start?.[1] ?? '';
+}
+
+const TAG = /;\s*tag\s*=\s*([^\s;,>]+)/i;
+
+/** The number in a CSeq value, as it is written. */
+export function sequenceText(value: string | undefined): string {
+  const text = (value ?? '').trim();
+  const end = text.search(/\s/);
+  return end < 0 ? text : text.slice(0, end);
+}

@@ -1,0 +1,48 @@
+import type { Machine } from './machine.ts';
+import { reportFailure, reportTimeout, send, sendTrying, start, step, stop } from './machine.ts';
+import type { TimerName } from './timers.ts';
+
+export type NonInviteServerState = 'trying' | 'proceeding' | 'completed' | 'terminated';
+
+/** `request` is a retransmission; `provisional`, `success`, `failure` are what the user answers. */
+export type NonInviteServerEvent =
+  'request' | 'provisional' | 'success' | 'failure' | 'transport-error' | Extract<TimerName, 'C' | 'J' | 'T'>;
+
+/**
+ * The non-INVITE server transaction, RFC 3261 §17.2.2. Without an answer it ends silently after 64*T1: by then the
+ * client has given up, and a late response would only add to a jam (RFC 4320 §4.2).
+ *
+ * ```
+ *  request ──>trying ── T: 100, 1xx ──> proceeding   request again: last response again
+ *               │ │ └───── C ───────────────│──┐──> terminated
+ *               └ 200-699 ──> completed <───┘        ^
+ *                              request again ── J ───┘
+ * ```
+ */
+export const NON_INVITE_SERVER: Machine<NonInviteServerState, NonInviteServerEvent> = {
+  initial: 'trying',
+  enter: [start('T'), start('C')],
+  steps: {
+    trying: {
+      T: step('proceeding', sendTrying),
+      C: step('terminated', reportTimeout),
+      provisional: step('proceeding', stop('T'), send),
+      success: step('completed', stop('T'), stop('C'), send, start('J')),
+      failure: step('completed', stop('T'), stop('C'), send, start('J')),
+    },
+    proceeding: {
+      C: step('terminated', reportTimeout),
+      request: step('proceeding', send),
+      provisional: step('proceeding', send),
+      success: step('completed', stop('C'), send, start('J')),
+      failure: step('completed', stop('C'), send, start('J')),
+      'transport-error': step('terminated', reportFailure),
+    },
+    completed: {
+      request: step('completed', send),
+      J: step('terminated'),
+      'transport-error': step('terminated', reportFailure),
+    },
+    terminated: {},
+  },
+};

@@ -1,0 +1,135 @@
+import type { Clock } from '../../core/clock.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import { parseCSeq } from '../message/cseq.ts';
+import type { Endpoint, Flow } from '../transport/transport.ts';
+import { ClientTransaction, clientKey } from './client-transaction.ts';
+import type { ClientTransactionUser } from './client-transaction.ts';
+import { TRANSACTION_LIMITS } from './limits.ts';
+import { mergeKey, topVia } from './match.ts';
+import { ServerTransaction } from './server-transaction.ts';
+import type { ResponsePath } from './server-transaction.ts';
+import type { SipTimers } from './timers.ts';
+
+export interface TransactionTableOptions {
+  readonly clock: Clock;
+  readonly timers: SipTimers;
+}
+
+/** All transactions alive: finds the one a message belongs to, and bounds their number. */
+export class TransactionTable {
+  readonly #options: TransactionTableOptions;
+  readonly #servers = new Map<string, ServerTransaction>();
+  readonly #merges = new Map<string, ServerTransaction>();
+  readonly #clients = new Map<string, ClientTransaction>();
+  /** Client transactions that wait, by the peer's address. */
+  readonly #byPeer = new Map<string, Set<ClientTransaction>>();
+  #unanswered = 0;
+
+  constructor(options: TransactionTableOptions) {
+    this.#options = options;
+  }
+
+  /** Transactions alive, answered ones included. */
+  get counts(): { readonly server: number; readonly client: number } {
+    return { server: this.#servers.size, client: this.#clients.size };
+  }
+
+  /** No further request can be taken in. */
+  get serversFull(): boolean {
+    return (
+      this.#servers.size >= TRANSACTION_LIMITS.server || this.#unanswered >= TRANSACTION_LIMITS.unanswered
+    );
+  }
+
+  /** No further request can be sent. */
+  get clientsFull(): boolean {
+    return this.#clients.size >= TRANSACTION_LIMITS.client;
+  }
+
+  findServer(key: string): ServerTransaction | undefined {
+    return this.#servers.get(key);
+  }
+
+  /** Another transaction that has the same request, which came here by another way (RFC 3261 §8.2.2.2). */
+  merges(request: SipRequest): boolean {
+    const key = mergeKey(request);
+    return key !== undefined && this.#merges.has(key);
+  }
+
+  openServer(request: SipRequest, path: ResponsePath, key: string, localTag: string): ServerTransaction {
+    const merge = mergeKey(request);
+    const transaction = new ServerTransaction(
+      request,
+      path,
+      { key, mergeKey: merge, localTag },
+      {
+        clock: this.#options.clock,
+        timers: this.#options.timers,
+        answered: () => {
+          this.#unanswered--;
+        },
+        ended: (ended) => this.#serverEnded(ended),
+      },
+    );
+    this.#servers.set(key, transaction);
+    if (merge !== undefined) this.#merges.set(merge, transaction);
+    this.#unanswered++;
+    return transaction;
+  }
+
+  openClient(
+    request: SipRequest,
+    bytes: Buffer,
+    branch: string,
+    flow: Flow,
+    user: ClientTransactionUser,
+  ): ClientTransaction {
+    const transaction = new ClientTransaction(request, bytes, branch, flow, user, {
+      clock: this.#options.clock,
+      timers: this.#options.timers,
+      ended: (ended) => this.#clientEnded(ended),
+    });
+    this.#clients.set(transaction.key, transaction);
+    const peer = peerKey(flow.remote);
+    const waiting = this.#byPeer.get(peer);
+    if (waiting === undefined) this.#byPeer.set(peer, new Set([transaction]));
+    else waiting.add(transaction);
+    return transaction;
+  }
+
+  /** RFC 3261 §17.1.3: by the branch of the top Via and the method in CSeq. @throws MalformedVia, MalformedCSeq */
+  findClient(response: SipResponse): ClientTransaction | undefined {
+    const branch = topVia(response.headers).params.get('branch');
+    const { method } = parseCSeq(response.headers.get('CSeq') ?? '');
+    return branch === undefined ? undefined : this.#clients.get(clientKey(branch, method));
+  }
+
+  /** Nothing more goes over this flow. */
+  flowFailed(flow: Flow): void {
+    for (const transaction of [...(this.#byPeer.get(peerKey(flow.remote)) ?? [])]) transaction.flowFailed();
+  }
+
+  abandonAll(): void {
+    for (const transaction of [...this.#servers.values()]) transaction.abandon();
+    for (const transaction of [...this.#clients.values()]) transaction.abandon();
+  }
+
+  #serverEnded(transaction: ServerTransaction): void {
+    if (this.#servers.get(transaction.key) === transaction) this.#servers.delete(transaction.key);
+    const merge = transaction.mergeKey;
+    if (merge !== undefined && this.#merges.get(merge) === transaction) this.#merges.delete(merge);
+    if (transaction.finalStatus === 0) this.#unanswered--;
+  }
+
+  #clientEnded(transaction: ClientTransaction): void {
+    this.#clients.delete(transaction.key);
+    const peer = peerKey(transaction.flow.remote);
+    const waiting = this.#byPeer.get(peer);
+    waiting?.delete(transaction);
+    if (waiting?.size === 0) this.#byPeer.delete(peer);
+  }
+}
+
+function peerKey({ protocol, address, port }: Endpoint): string {
+  return `${protocol} ${address} ${port}`;
+}

@@ -1,0 +1,50 @@
+import type { ApplicationMessage } from '../control/application-message.ts';
+import { UnusableMessage } from '../control/application-message.ts';
+
+/** Headers the engine alone writes, in lower case; an application's are dropped. */
+const ENGINE_OWN: ReadonlySet<string> = new Set(['via', 'v', 'route', 'record-route', 'content-length', 'l']);
+
+/** Headers an application may set in some messages and that are filled in where it does not. */
+const SETTABLE: ReadonlySet<string> = new Set(['from', 'to', 'call-id', 'cseq', 'contact', 'max-forwards']);
+
+const COMPACT: Readonly<Record<string, string>> = {
+  f: 'from',
+  t: 'to',
+  i: 'call-id',
+  m: 'contact',
+  c: 'content-type',
+};
+
+/** An application's headers, sorted by whose word counts. */
+export interface ApplicationFields {
+  /** Lower-case name to value, of those the engine would fill in. */
+  readonly settable: ReadonlyMap<string, string>;
+  /** All others, as they stand. */
+  readonly others: readonly (readonly [name: string, value: string])[];
+}
+
+/** @throws UnusableMessage for a body of unknown type */
+export function applicationFields(message: ApplicationMessage): ApplicationFields {
+  const settable = new Map<string, string>();
+  const others: (readonly [string, string])[] = [];
+  let typed = false;
+  for (const [name, value] of message.fields) {
+    const lower = name.toLowerCase();
+    const full = COMPACT[lower] ?? lower;
+    if (ENGINE_OWN.has(full)) continue;
+    if (SETTABLE.has(full)) {
+      settable.set(full, value);
+      continue;
+    }
+    if (full === 'content-type') typed = true;
+    others.push([name, value]);
+  }
+  if (message.body.length > 0 && !typed) others.push(['Content-Type', guessedType(message.body)]);
+  return { settable, others };
+}
+
+/** Applications leave the type of session descriptions out (RFC 4566 §5.1: they begin with their version). */
+function guessedType(body: Buffer): string {
+  if (body.subarray(0, 3).toString('latin1') !== 'v=0') throw new UnusableMessage('missing content-type');
+  return 'application/sdp';
+}

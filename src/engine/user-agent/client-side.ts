@@ -1,0 +1,333 @@
+import { describeError } from '../../core/errors.ts';
+import type { Application, SipCommand } from '../control/application.ts';
+import type { ApplicationMessage } from '../control/application-message.ts';
+import { UnusableMessage } from '../control/application-message.ts';
+import { requestSentLine, unsolicitedLine } from '../control/notice.ts';
+import { afterResponse, dialogOfClient, nextRequest } from '../dialog/dialog-state.ts';
+import type { DialogState } from '../dialog/dialog-state.ts';
+import type { Dialog } from '../dialog/dialog.ts';
+import { DIALOG_LIMITS } from '../dialog/limits.ts';
+import { subscriptionLifetime } from '../dialog/subscription-lifetime.ts';
+import { parseCSeq } from '../message/cseq.ts';
+import { serializeMessage } from '../message/serialize-message.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import type { Flow } from '../transport/transport.ts';
+import { applicationFields } from './application-fields.ts';
+import type { ApplicationFields } from './application-fields.ts';
+import { composeRequest } from './compose-request.ts';
+import { DIALOG_CREATING } from './compose-response.ts';
+import type { Departure, Journey } from './departures.ts';
+import { departures } from './departures.ts';
+import type { HeldNotifies } from './held-notifies.ts';
+import { OutgoingRequest } from './outgoing-request.ts';
+import type { ResponseJudge } from './outgoing-request.ts';
+import type { Surroundings } from './surroundings.ts';
+
+const NO_FIELDS: ApplicationFields = { settable: new Map(), others: [] };
+const NO_BODY = Buffer.alloc(0);
+
+/** Headers an ACK repeats of its INVITE: the proxies asked for them (RFC 3261 §22.3). */
+const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization']);
+
+/** Our side as the one who asks (UAC): sends what applications and the engine itself want sent. */
+export class ClientSide implements ResponseJudge {
+  readonly #surroundings: Surroundings;
+  readonly #held: HeldNotifies;
+  /** INVITEs that wait for their final response, by the id the application cancels them by. */
+  readonly #inviting = new Map<string, OutgoingRequest>();
+
+  constructor(surroundings: Surroundings, held: HeldNotifies) {
+    this.#surroundings = surroundings;
+    this.#held = held;
+  }
+
+  /** Does what an application asks. @throws UnusableMessage */
+  send(application: Application, command: SipCommand, message: ApplicationMessage): void {
+    if (message.start.kind !== 'request') throw new UnusableMessage('unknown transaction');
+    const { method, uri } = message.start;
+    if (method === 'CANCEL') this.#cancel(application, command);
+    else if (method === 'ACK') this.#acknowledge(application, command, message);
+    else if (command.dialogId !== '') this.#sendInDialog(application, command, method, message);
+    else this.#sendOutOfDialog(application, command, { method, uri }, message);
+  }
+
+  /** Ends a call of itself: no ACK came, or nothing for very long. Tells the application. */
+  hangUp(dialog: Dialog, reason: string): void {
+    const next = nextRequest(dialog.state, 'BYE');
+    this.#surroundings.dialogs.close(dialog);
+    const { addresses, clock, identifiers } = this.#surroundings;
+    const cause = `SIP;cause=200;text="${reason}"`;
+    const fields: ApplicationFields = { settable: new Map(), others: [['Reason', cause]] };
+    const journey = this.#journeyInDialog(dialog.flow, next, 'BYE', fields, NO_BODY);
+    this.#launch(dialog.owner, 'BYE', journey);
+    const way = addresses.way(dialog.flow.local, dialog.flow.remote, identifiers.branch());
+    const bytes = serializeMessage(journey.compose(way));
+    const passage = { bytes: bytes.length, peer: dialog.flow.remote, at: clock.now() };
+    dialog.owner.notify(unsolicitedLine(identifiers.next(), passage, dialog.id), bytes);
+  }
+
+  /** The application is gone: what it is calling is called off. */
+  applicationGone(application: Application): void {
+    for (const outgoing of [...this.#inviting.values()]) {
+      if (outgoing.order.application === application) outgoing.cancel();
+    }
+  }
+
+  judge(outgoing: OutgoingRequest, response: SipResponse): Dialog | 'silent' | undefined {
+    const { dialog, method } = outgoing.order;
+    if (dialog !== undefined) return this.#judgeInDialog(outgoing, dialog, response);
+    if (response.status < 200 || response.status >= 300 || !DIALOG_CREATING.has(method)) return undefined;
+    return this.#judgeDialogCreating(outgoing, response);
+  }
+
+  finished(outgoing: OutgoingRequest, response: SipResponse): void {
+    const { dialog, method } = outgoing.order;
+    this.#inviting.delete(outgoing.id);
+    if (method === 'SUBSCRIBE' && dialog === undefined) this.#held.settle(outgoing, response.status);
+    if (dialog === undefined) return;
+    if (method === 'INVITE') dialog.inviting = false;
+    // A challenged request is sent again, in the same dialog.
+    if (response.status === 401 || response.status === 407) return;
+    if (method === 'BYE' || endsSubscription(dialog, outgoing.request))
+      this.#surroundings.dialogs.close(dialog);
+  }
+
+  #sendOutOfDialog(
+    application: Application,
+    command: SipCommand,
+    { method, uri }: { readonly method: string; readonly uri: string },
+    message: ApplicationMessage,
+  ): void {
+    const { identifiers, transactions } = this.#surroundings;
+    if (transactions.clientsFull) throw new UnusableMessage('too many requests in progress');
+    const draft = {
+      method,
+      uri,
+      fields: applicationFields(message),
+      body: message.body,
+      localTag: identifiers.tag(),
+      callId: identifiers.callId(),
+    };
+    const journey: Journey = {
+      nextHop: command.proxy === '' ? uri : sipUri(command.proxy),
+      compose: (way) => composeRequest(draft, way),
+    };
+    this.#launch(application, method, journey, command);
+  }
+
+  #sendInDialog(
+    application: Application,
+    command: SipCommand,
+    method: string,
+    message: ApplicationMessage,
+  ): void {
+    const { dialogs, transactions } = this.#surroundings;
+    const dialog = dialogs.findOwned(command.dialogId, application);
+    if (dialog === undefined) throw new UnusableMessage('unable to find dialog');
+    if (transactions.clientsFull) throw new UnusableMessage('too many requests in progress');
+    // RFC 3261 §14.1: one INVITE at a time.
+    if (method === 'INVITE' && dialog.inviting) throw new UnusableMessage('an INVITE is in progress');
+    const fields = applicationFields(message);
+    const next = nextRequest(dialog.state, method);
+    dialog.state = next.state;
+    if (method === 'INVITE') dialog.inviting = true;
+    const journey = this.#journeyInDialog(dialog.flow, next, method, fields, message.body);
+    this.#launch(application, method, journey, command, dialog);
+  }
+
+  #launch(
+    application: Application,
+    method: string,
+    journey: Journey,
+    command?: SipCommand,
+    dialog?: Dialog,
+  ): void {
+    const order = { method, journey, application, command, ...(dialog === undefined ? {} : { dialog }) };
+    const outgoing = new OutgoingRequest(order, this.#surroundings, this);
+    if (method === 'INVITE') this.#inviting.set(outgoing.id, outgoing);
+    outgoing.start().then(
+      () => {
+        if (method === 'SUBSCRIBE' && dialog === undefined && !outgoing.settled) this.#held.expect(outgoing);
+      },
+      (reason: unknown) => {
+        this.#inviting.delete(outgoing.id);
+        if (command !== undefined) application.fail(command, describeError(reason));
+      },
+    );
+  }
+
+  #journeyInDialog(
+    fallback: Flow,
+    next: ReturnType<typeof nextRequest>,
+    method: string,
+    fields: ApplicationFields,
+    body: Buffer,
+  ): Journey {
+    const draft = {
+      method,
+      uri: next.uri,
+      fields,
+      body,
+      localTag: '',
+      callId: '',
+      dialogHeaders: next.headers,
+    };
+    return { nextHop: next.nextHop, compose: (way) => composeRequest(draft, way), fallback };
+  }
+
+  #cancel(application: Application, command: SipCommand): void {
+    const outgoing = this.#inviting.get(command.transactionId);
+    const cancellation = outgoing?.order.application === application ? outgoing.cancel() : undefined;
+    if (cancellation === undefined) throw new UnusableMessage('no INVITE in progress to cancel');
+    const { clock, identifiers } = this.#surroundings;
+    const bytes = serializeMessage(cancellation);
+    const passage = {
+      bytes: bytes.length,
+      peer: outgoing?.departure?.flow.remote,
+      at: clock.now(),
+      transactionId: identifiers.next(),
+    };
+    application.notify(requestSentLine(identifiers.next(), command.id, passage), bytes);
+  }
+
+  /*
+   * RFC 3261 §13.2.2.4: the ACK to a 2xx is a request of its own within the dialog, with the CSeq number and the
+   * credentials of the INVITE; it is sent again each time the 2xx comes again.
+   */
+  #acknowledge(application: Application, command: SipCommand, message: ApplicationMessage): void {
+    const dialog =
+      command.dialogId === ''
+        ? undefined
+        : this.#surroundings.dialogs.findOwned(command.dialogId, application);
+    if (dialog === undefined && command.dialogId !== '') throw new UnusableMessage('unable to find dialog');
+    if (dialog?.unacknowledged === undefined) {
+      throw new UnusableMessage('ACK for non-success final response is automatically generated by server');
+    }
+    const { sequence, credentials } = dialog.unacknowledged;
+    dialog.unacknowledged = undefined;
+    const given = applicationFields(message);
+    const fields: ApplicationFields = {
+      settable: given.settable,
+      others: [...credentials, ...given.others.filter(([name]) => !CREDENTIALS.has(name.toLowerCase()))],
+    };
+    const journey = this.#acknowledgement(dialog.state, sequence, fields, message.body, dialog.flow);
+    void this.#sendAck(journey).then((departure) => {
+      if (departure === undefined) {
+        application.fail(command, 'the ACK could not be sent');
+        return;
+      }
+      const { clock, identifiers } = this.#surroundings;
+      const { bytes, flow } = departure;
+      dialog.acknowledgement = { sequence, repeat: () => void flow.send(bytes).catch(() => undefined) };
+      const passage = {
+        bytes: bytes.length,
+        peer: flow.remote,
+        at: clock.now(),
+        transactionId: identifiers.next(),
+      };
+      application.notify(requestSentLine(identifiers.next(), command.id, passage), bytes);
+    });
+  }
+
+  #acknowledgement(
+    state: DialogState,
+    sequence: number,
+    fields: ApplicationFields,
+    body: Buffer,
+    fallback: Flow,
+  ): Journey {
+    return this.#journeyInDialog(fallback, nextRequest(state, 'ACK', sequence), 'ACK', fields, body);
+  }
+
+  /** An ACK has no transaction: it goes the first way that takes it. */
+  async #sendAck(journey: Journey): Promise<Departure | undefined> {
+    for await (const departure of departures(this.#surroundings, journey)) {
+      try {
+        await departure.flow.send(departure.bytes);
+        return departure;
+      } catch {
+        // The next way is tried.
+      }
+    }
+    return undefined;
+  }
+
+  #judgeDialogCreating(outgoing: OutgoingRequest, response: SipResponse): Dialog | 'silent' | undefined {
+    const { request, departure } = outgoing;
+    if (request === undefined || departure === undefined) return undefined;
+    const { method, application, command } = outgoing.order;
+    const { dialogs } = this.#surroundings;
+    const state = dialogOfClient(request, response);
+    const known = dialogs.find(state.callId, state.localTag, state.remoteTag);
+    if (known !== undefined && outgoing.settled) {
+      // The 2xx came again: its ACK was lost, or is still to come.
+      if (known.acknowledgement?.sequence === state.localSequence) known.acknowledgement.repeat();
+      return 'silent';
+    }
+    if (outgoing.settled || !application.open || command === undefined) {
+      // A second callee of a fork, or nobody here to talk to any more: the call is taken and put down at once.
+      if (method === 'INVITE') void this.#putDown(state, departure.flow, application);
+      return 'silent';
+    }
+    const dialog = dialogs.open({
+      kind: method === 'INVITE' ? 'INVITE' : 'SUBSCRIBE',
+      fromTag: state.localTag,
+      owner: application,
+      flow: departure.flow,
+      state,
+      idle: method === 'INVITE' ? DIALOG_LIMITS.inviteIdle : subscriptionLifetime(request, response),
+    });
+    if (method === 'INVITE') awaitAcknowledgement(dialog, request);
+    return dialog;
+  }
+
+  #judgeInDialog(outgoing: OutgoingRequest, dialog: Dialog, response: SipResponse): Dialog | 'silent' {
+    const { method } = outgoing.order;
+    const { dialogs, timers } = this.#surroundings;
+    const { request } = outgoing;
+    const { status } = response;
+    if (status >= 200 && status < 300 && request !== undefined) {
+      if (method === 'INVITE' && outgoing.settled) {
+        const { sequence } = parseCSeq(request.headers.get('CSeq') ?? '');
+        if (dialog.acknowledgement?.sequence === sequence) dialog.acknowledgement.repeat();
+        return 'silent';
+      }
+      dialog.state = afterResponse(dialog.state, method, response);
+      if (method === 'INVITE') awaitAcknowledgement(dialog, request);
+      if (dialogs.has(dialog)) {
+        if (dialog.kind === 'INVITE') dialogs.keep(dialog, DIALOG_LIMITS.inviteIdle);
+        else if (method === 'SUBSCRIBE') dialogs.keep(dialog, subscriptionLifetime(request, response));
+        else dialogs.spare(dialog);
+      }
+    } else if (status === 481 || status === 408) {
+      dialogs.doom(dialog, 64 * timers.t1);
+    }
+    return dialog;
+  }
+
+  async #putDown(state: DialogState, flow: Flow, application: Application): Promise<void> {
+    await this.#sendAck(this.#acknowledgement(state, state.localSequence, NO_FIELDS, NO_BODY, flow));
+    const bye = nextRequest(state, 'BYE');
+    this.#launch(application, 'BYE', this.#journeyInDialog(flow, bye, 'BYE', NO_FIELDS, NO_BODY));
+  }
+}
+
+/** A 2xx to our INVITE came; the application's ACK is due. */
+function awaitAcknowledgement(dialog: Dialog, invite: SipRequest): void {
+  const credentials: (readonly [string, string])[] = [];
+  for (const [name, value] of invite.headers.entries()) {
+    if (CREDENTIALS.has(name.toLowerCase())) credentials.push([name, value]);
+  }
+  dialog.unacknowledged = { sequence: parseCSeq(invite.headers.get('CSeq') ?? '').sequence, credentials };
+}
+
+/** RFC 6665 §4.4.1: a NOTIFY that says so ends the subscription, and the dialog that was made for it. */
+export function endsSubscription(dialog: Dialog, request: SipRequest | undefined): boolean {
+  if (dialog.kind !== 'SUBSCRIBE' || request?.method !== 'NOTIFY') return false;
+  return /^\s*terminated\b/i.test(request.headers.get('Subscription-State') ?? '');
+}
+
+/** A next hop as applications write it: a SIP URI, or `address[:port]`. */
+function sipUri(text: string): string {
+  return /^sips?:/i.test(text) ? text : `sip:${text}`;
+}

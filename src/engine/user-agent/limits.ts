@@ -1,0 +1,14 @@
+/** Bounds of sending. */
+export const SENDING_LIMITS = {
+  /** RFC 3261 §18.1.1: a longer request goes over TCP, whose path has no largest packet, bytes. */
+  datagram: 1_300,
+  /** How long TCP is tried for a long request before UDP takes it after all, ms. */
+  tcpAttempt: 2_000,
+  /**
+   * A response made here waits this long after its request was announced, so that the application is ready for it, ms:
+   * a client that reads both at once has nobody listening yet.
+   */
+  localResponsePause: 20,
+  /** Addresses of one target that are tried. */
+  addresses: 8,
+} as const;
