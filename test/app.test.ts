@@ -228,9 +228,10 @@ describe('the mailbox, from the phone’s side', () => {
       for (const words of ['first', 'second']) await bob.message(ALICE, words);
       const path = MsrpChat.localPath();
       const dialog = await alice.dialog('INVITE', MAILBOX, SDP, chatOffer(path));
-      const chat = await MsrpChat.open(path, pathOf(dialog.answer.body));
+      const chat = await MsrpChat.open(path, pathOf(dialog.answer.body), {
+        answerTo: ({ body }) => (body.includes('second') ? '413 no' : '200 OK'),
+      });
       chats.push(chat);
-      chat.answerTo = ({ body }) => (body.includes('second') ? '413 no' : '200 OK');
       await dialog.next('BYE');
       const again = await fetchTexts(alice, 1);
       expect(again[0]).to.include('second');

@@ -50,7 +50,7 @@ async function bobChats(bob: SipPhone): Promise<void> {
   narrator.step('Bob starts a chat with Alice. She is offline, so the proxy sends him to the mailbox.');
   const path = MsrpChat.localPath();
   const call = await bob.dialog('INVITE', ALICE, { 'Content-Type': 'application/sdp' }, chatOffer(path));
-  const chat = await MsrpChat.open(path, pathOf(call.answer.body), narrator.trace('Bob'));
+  const chat = await MsrpChat.open(path, pathOf(call.answer.body), { trace: narrator.trace('Bob') });
   try {
     const [greeting] = await chat.waitForMessages(1);
     expectThat(greeting?.body.includes('I am offline') === true, 'the mailbox greets him in her name');
@@ -86,7 +86,7 @@ async function aliceFetches(alice: SipPhone): Promise<void> {
   narrator.step('Alice comes back and calls the mailbox.');
   const path = MsrpChat.localPath();
   const call = await alice.dialog('INVITE', MAILBOX, { 'Content-Type': 'application/sdp' }, chatOffer(path));
-  const chat = await MsrpChat.open(path, pathOf(call.answer.body), narrator.trace('Alice'));
+  const chat = await MsrpChat.open(path, pathOf(call.answer.body), { trace: narrator.trace('Alice') });
   try {
     const texts = await chat.waitForMessages(4);
     for (const words of [...WORDS, 'Bring the keys, please.']) {

@@ -17,6 +17,12 @@ export interface ChatReceipt {
   readonly status: number;
 }
 
+export interface ChatOptions {
+  readonly trace?: Trace;
+  /** What is answered to a SEND: 200 unless a test says otherwise, '' for no answer at all. */
+  readonly answerTo?: (message: ChatMessage) => string;
+}
+
 const DEADLINE = 10_000;
 
 interface Frame {
@@ -41,15 +47,15 @@ export class MsrpChat {
   #buffer = '';
   readonly #frames: Frame[] = [];
   readonly #wakers = new Set<() => void>();
-  /** What it answers to a SEND; 200 unless a test says otherwise, '' for no answer at all. */
-  answerTo: (message: ChatMessage) => string = () => '200 OK';
+  readonly #answerTo: (message: ChatMessage) => string;
   #closed = false;
 
-  private constructor(socket: Socket, path: string, remote: string, trace: Trace | undefined) {
+  private constructor(socket: Socket, path: string, remote: string, options: ChatOptions) {
     this.#socket = socket;
     this.path = path;
     this.#remote = remote;
-    this.#trace = trace;
+    this.#trace = options.trace;
+    this.#answerTo = options.answerTo ?? (() => '200 OK');
     socket.setEncoding('utf8');
     socket.on('data', (data: string) => this.#receive(data));
     socket.on('error', () => undefined);
@@ -65,14 +71,14 @@ export class MsrpChat {
   }
 
   /** Connects to the peer's path and binds the session with an empty SEND. */
-  static async open(local: string, remote: string, trace?: Trace): Promise<MsrpChat> {
+  static async open(local: string, remote: string, options: ChatOptions = {}): Promise<MsrpChat> {
     const match = /^(msrps?):\/\/([^:/]+):(\d+)\//.exec(remote);
     if (match?.[3] === undefined) throw new Error(`not an MSRP path: ${remote}`);
     const address = { host: match[2] ?? '', port: Number(match[3]) };
     const secure = match[1] === 'msrps';
     const socket = secure ? connectTls({ ...address, rejectUnauthorized: false }) : connect(address);
     await once(socket, secure ? 'secureConnect' : 'connect');
-    const chat = new MsrpChat(socket, local, remote, trace);
+    const chat = new MsrpChat(socket, local, remote, options);
     await chat.send('', '');
     return chat;
   }
@@ -156,7 +162,7 @@ export class MsrpChat {
   #take(frame: Frame): void {
     this.#trace?.('in', frame.text);
     if (frame.method === 'SEND') {
-      const status = this.answerTo(readMessage(frame));
+      const status = this.#answerTo(readMessage(frame));
       if (status !== '') this.#respond(frame, status);
       if (status.startsWith('200') && frame.headers.get('success-report') === 'yes') this.#report(frame);
     }
