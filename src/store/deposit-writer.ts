@@ -1,36 +1,27 @@
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { Counter, Metrics } from '../core/metrics.ts';
+import type { Metrics } from '../core/metrics.ts';
 import type { DepositOutcome, NewMessage } from '../mailbox/ports.ts';
-import { StoreUnavailable } from '../mailbox/ports.ts';
 import type { Database } from './database.ts';
-import { isRowFault } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
 import { lockMailboxes, saveChanged } from './dirty-marks.ts';
-import { STORE_LIMITS } from './limits.ts';
+import { GroupCommit } from './group-commit.ts';
 import type { MessageRow } from './rows.ts';
 
-interface Waiting {
+/** A text, and the hash of what makes it the same text when it is sent again. */
+interface Deposit {
   readonly message: NewMessage;
   readonly hash: Buffer;
-  readonly resolve: (outcome: DepositOutcome) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 type NewRow = Omit<MessageRow, 'id' | 'read_at' | 'lease_token' | 'lease_until'>;
 
-/**
- * Commits deposits in groups: those that arrive while one commit is under way share the next. Each is told its own outcome,
- * after the commit.
- */
+/** Keeps deposits: text, counts and dirty mark in one transaction, many deposits to a commit. */
 export class DepositWriter {
   readonly #database: Database;
   readonly #maxNewMessages: number;
-  readonly #onDirty: (owner: AddressOfRecord) => void;
-  readonly #commits: Counter;
-  #queue: Waiting[] = [];
-  #writing = false;
+  readonly #group: GroupCommit<Deposit, DepositOutcome>;
 
   constructor(
     database: Database,
@@ -40,54 +31,26 @@ export class DepositWriter {
   ) {
     this.#database = database;
     this.#maxNewMessages = maxNewMessages;
-    this.#onDirty = onDirty;
-    this.#commits = metrics.counter('store_commits_total', 'Commits of deposits');
-  }
-
-  /** @throws StoreUnavailable */
-  deposit(message: NewMessage): Promise<DepositOutcome> {
-    return new Promise((resolve, reject) => {
-      if (this.#queue.length >= STORE_LIMITS.queue) {
-        reject(new StoreUnavailable('keep up with deposits'));
-        return;
-      }
-      const hash = createHash('sha256').update(message.uniqueKey).digest();
-      this.#queue.push({ message, hash, resolve, reject });
-      if (!this.#writing) void this.#drain();
+    const commits = metrics.counter('store_commits_total', 'Commits of deposits');
+    this.#group = new GroupCommit({
+      database,
+      operation: 'keep a text',
+      write: (trx, deposits) => this.#write(trx, deposits),
+      onCommitted: (deposits) => {
+        commits.add();
+        const owners = new Map(deposits.map(({ message }) => [message.owner.toString(), message.owner]));
+        for (const owner of owners.values()) onDirty(owner);
+      },
     });
   }
 
-  async #drain(): Promise<void> {
-    this.#writing = true;
-    // What came in with the same read from the network shares the first commit already.
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#queue.length > 0) {
-      const batch = this.#queue.slice(0, STORE_LIMITS.batch);
-      this.#queue = this.#queue.slice(batch.length);
-      await this.#commit(batch);
-    }
-    this.#writing = false;
+  /** Resolves after the commit. @throws StoreUnavailable */
+  deposit(message: NewMessage): Promise<DepositOutcome> {
+    const hash = createHash('sha256').update(message.uniqueKey).digest();
+    return this.#group.submit({ message, hash });
   }
 
-  async #commit(batch: readonly Waiting[]): Promise<void> {
-    try {
-      const outcomes = await this.#database.transaction('keep a text', (trx) => this.#write(trx, batch));
-      this.#commits.add();
-      batch.forEach(({ resolve }, index) => resolve(outcomes[index] ?? 'full'));
-      const owners = new Map(batch.map(({ message }) => [message.owner.toString(), message.owner]));
-      for (const owner of owners.values()) this.#onDirty(owner);
-    } catch (error) {
-      const cause = error instanceof StoreUnavailable ? error.cause : error;
-      if (batch.length > 1 && isRowFault(cause)) {
-        // One text cannot be kept as it is; its neighbours can.
-        for (const each of batch) await this.#commit([each]);
-        return;
-      }
-      for (const { reject } of batch) reject(error);
-    }
-  }
-
-  async #write(trx: Knex.Transaction, batch: readonly Waiting[]): Promise<DepositOutcome[]> {
+  async #write(trx: Knex.Transaction, batch: readonly Deposit[]): Promise<DepositOutcome[]> {
     const aors = [...new Set(batch.map(({ message }) => message.owner.toString()))].sort();
     await trx('mailbox')
       .insert(aors.map((aor) => ({ aor })))
@@ -119,7 +82,7 @@ export class DepositWriter {
   async #known(
     trx: Knex.Transaction,
     mailboxes: readonly LockedMailbox[],
-    batch: readonly Waiting[],
+    batch: readonly Deposit[],
   ): Promise<Set<string>> {
     const rows = await trx<MessageRow>('message')
       .whereIn(

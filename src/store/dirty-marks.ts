@@ -2,8 +2,8 @@ import type { Knex } from 'knex';
 import type { Database } from './database.ts';
 import type { MailboxRow, PublicationRow } from './rows.ts';
 
-/** A mailbox as a transaction changes it; `not_before` is the publication's, 0 when there is none yet. */
-export type LockedMailbox = MailboxRow & { not_before: number | null };
+/** A mailbox as a transaction changes it, with its publication when there is one. */
+export type LockedMailbox = MailboxRow & { readonly publication: PublicationRow | undefined };
 
 /** Reads mailboxes for a change, always in the order of their ids, so that two transactions cannot wait for each other. */
 export async function lockMailboxes(
@@ -22,8 +22,8 @@ export async function lockMailboxes(
   const publications = (await database.locking(
     trx<PublicationRow>('publication').whereIn('mailbox_id', ids).orderBy('mailbox_id').select('*'),
   )) as PublicationRow[];
-  const notBefore = new Map(publications.map((row) => [row.mailbox_id, row.not_before]));
-  return (rows as MailboxRow[]).map((row) => ({ ...row, not_before: notBefore.get(row.id) ?? null }));
+  const byMailbox = new Map(publications.map((row) => [row.mailbox_id, row]));
+  return (rows as MailboxRow[]).map((row) => ({ ...row, publication: byMailbox.get(row.id) }));
 }
 
 /**
@@ -38,7 +38,7 @@ export async function saveChanged(
   if (mailboxes.length === 0) return;
   await trx('mailbox')
     .insert(
-      mailboxes.map(({ not_before: _publication, ...row }) => ({
+      mailboxes.map(({ publication: _unchanged, ...row }) => ({
         ...row,
         wanted_version: row.wanted_version + 1,
       })),
@@ -47,7 +47,10 @@ export async function saveChanged(
     .merge(['new_count', 'old_count', 'new_urgent', 'old_urgent', 'wanted_version']);
   await trx('publication')
     .insert(
-      mailboxes.map(({ id, not_before }) => ({ mailbox_id: id, due_at: Math.max(now, not_before ?? 0) })),
+      mailboxes.map(({ id, publication }) => ({
+        mailbox_id: id,
+        due_at: Math.max(now, publication?.not_before ?? 0),
+      })),
     )
     .onConflict('mailbox_id')
     .merge(['due_at']);

@@ -3,15 +3,31 @@ import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { DueSummary, PublicationState, SummaryStore } from '../mwi/ports.ts';
 import type { Database } from './database.ts';
 import { lockMailboxes } from './dirty-marks.ts';
+import { GroupCommit } from './group-commit.ts';
 import type { MailboxRow, PublicationRow } from './rows.ts';
 import { countsOf, ownerOf } from './rows.ts';
+
+/** What became of one claimed summary. */
+interface Settlement {
+  readonly node: string;
+  readonly owner: AddressOfRecord;
+  readonly state: PublicationState;
+  readonly dueAt: number | null;
+  readonly notBefore: number;
+}
 
 /** Keeps which lamps are due and what the presence server last said; nodes claim them by compare-and-set. */
 export class SummaryLedger implements SummaryStore {
   readonly #database: Database;
+  readonly #settlements: GroupCommit<Settlement, boolean>;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#settlements = new GroupCommit({
+      database,
+      operation: 'settle a summary',
+      write: (trx, settlements) => writeSettlements(database, trx, settlements),
+    });
   }
 
   async claimDue(node: string, now: number, claimUntil: number, limit: number): Promise<DueSummary[]> {
@@ -47,30 +63,13 @@ export class SummaryLedger implements SummaryStore {
     });
   }
 
-  async settle(
+  settle(
     node: string,
     owner: AddressOfRecord,
     state: PublicationState,
     schedule: { readonly dueAt: number | null; readonly notBefore: number },
   ): Promise<boolean> {
-    return await this.#database.transaction('settle a summary', async (trx) => {
-      const [mailbox] = await lockMailboxes(this.#database, trx, 'aor', [owner.toString()]);
-      if (mailbox === undefined) return false;
-      const changedMeanwhile = mailbox.wanted_version > state.publishedVersion;
-      const settled = await trx('publication')
-        .where({ mailbox_id: mailbox.id, claim_node: node })
-        .update({
-          published_version: state.publishedVersion,
-          entity_tag: state.entityTag,
-          expires_at: state.expiresAt,
-          failures: state.failures,
-          due_at: changedMeanwhile ? schedule.notBefore : schedule.dueAt,
-          not_before: schedule.notBefore,
-          claim_node: null,
-          claim_until: null,
-        });
-      return settled > 0;
-    });
+    return this.#settlements.submit({ node, owner, state, ...schedule });
   }
 
   async nextDueAt(): Promise<number | null> {
@@ -94,6 +93,43 @@ export class SummaryLedger implements SummaryStore {
       knex('publication').where({ claim_node: node }).update({ claim_node: null, claim_until: null }),
     );
   }
+}
+
+/** Writes what is still claimed by whom it settles; the rest has found another node. */
+async function writeSettlements(
+  database: Database,
+  trx: Knex.Transaction,
+  settlements: readonly Settlement[],
+): Promise<boolean[]> {
+  const aors = [...new Set(settlements.map(({ owner }) => owner.toString()))];
+  const mailboxes = await lockMailboxes(database, trx, 'aor', aors);
+  const byAor = new Map(mailboxes.map((mailbox) => [mailbox.aor, mailbox]));
+  const rows = new Map<number, PublicationRow>();
+  const outcomes = settlements.map(({ node, owner, state, dueAt, notBefore }) => {
+    const mailbox = byAor.get(owner.toString());
+    const claimedBy = mailbox?.publication?.claim_node;
+    if (mailbox === undefined || claimedBy !== node || rows.has(mailbox.id)) return false;
+    const changedMeanwhile = mailbox.wanted_version > state.publishedVersion;
+    rows.set(mailbox.id, {
+      mailbox_id: mailbox.id,
+      published_version: state.publishedVersion,
+      entity_tag: state.entityTag,
+      expires_at: state.expiresAt,
+      failures: state.failures,
+      due_at: changedMeanwhile ? notBefore : dueAt,
+      not_before: notBefore,
+      claim_node: null,
+      claim_until: null,
+    });
+    return true;
+  });
+  if (rows.size > 0) {
+    await trx('publication')
+      .insert([...rows.values()])
+      .onConflict('mailbox_id')
+      .merge();
+  }
+  return outcomes;
 }
 
 function unclaimed(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
