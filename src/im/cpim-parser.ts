@@ -5,7 +5,7 @@ import { IM_LIMITS } from './limits.ts';
 /*
  * RFC 3862 §2: message headers, an empty line, MIME headers, an empty line, content. Lines end with CRLF; clients send a
  * bare LF in the MIME part or everywhere, and some an empty line more between the parts, so every line is read by itself.
- * RFC 3862 §2.1 knows no folding, RFC 2045 does for MIME headers: a line that begins with a blank goes on the one before.
+ * RFC 3862 §2.2 knows no folding, RFC 2045 does for MIME headers: a line that begins with a blank goes on the one before.
  */
 
 /** Reads a message. @throws MalformedCpim */
@@ -127,12 +127,12 @@ function readMessageHeaders(headers: readonly CpimHeader[]): MessageHeaders {
   };
 }
 
-/** §2.3.3: parameters, of which only `lang` is known, stand between the colon and the value. */
+/** §3.3: parameters, of which only `lang` is known, stand between the colon and the value. */
 function readText(value: string): string {
   return unescape(value.replace(/^(;[^\s=;]+=("[^"]*"|[^\s";]*))+(\s+|$)/u, ''));
 }
 
-/** §2.3.1: `\"`, `\'`, `\\`, `\b`, `\t`, `\n`, `\r` and `\uXXXX`. */
+/** §2.3: `\"`, `\'`, `\\`, `\b`, `\t`, `\n`, `\r` and `\uXXXX`. */
 function unescape(value: string): string {
   return value.replace(/\\(?:u([0-9A-Fa-f]{4})|(.))/gsu, (_, hex?: string, single = '') => {
     if (hex !== undefined) return String.fromCharCode(parseInt(hex, 16));
@@ -147,7 +147,7 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
   ['r', '\r'],
 ]);
 
-/** §3.1: [ formal-name ] "<" URI ">"; a name may lack its quotes and an address its brackets. */
+/** §4.1: [ formal-name ] "<" URI ">"; a name may lack its quotes and an address its brackets. */
 function readAddress(value: string): CpimAddress {
   const open = value.lastIndexOf('<');
   if (open === -1) return { displayName: '', uri: value.trim() };
@@ -170,7 +170,7 @@ function readDateTime(value = ''): number | null {
   return Number.isNaN(at) ? null : at;
 }
 
-/** §3.6: [ prefix ] "<" URI ">" */
+/** §4.6: [ prefix ] "<" URI ">" */
 function readNamespace(value: string): [string, string] {
   const match = /^([^<\s]*)\s*<?([^>]*)>?$/u.exec(value);
   return [match?.[1] ?? '', (match?.[2] ?? '').trim()];

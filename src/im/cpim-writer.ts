@@ -26,12 +26,12 @@ function formatHeader({ name, value }: CpimHeader): string {
   return line(name.replace(/[^!#$%&'*+\-.^_`|~0-9A-Za-z]/g, ''), value);
 }
 
-/** §2.1: one blank after the colon. */
+/** §2.2: one blank after the colon. */
 function line(name: string, value: string): string {
   return `${name}: ${singleLine(value)}`;
 }
 
-/** §3.1: the formal name is written as a quoted string (§2.3.2: `"` and `\` escaped), and left out when empty. */
+/** §4.1: the formal name is written as a quoted string (§2.3: `"` and `\` escaped), and left out when empty. */
 function formatAddress({ displayName, uri }: CpimAddress): string {
   const name = singleLine(displayName).replace(/["\\]/g, '\\$&');
   return name === '' ? `<${cleanUri(uri)}>` : `"${name}" <${cleanUri(uri)}>`;

@@ -7,7 +7,7 @@ export class MalformedCpim extends MailboxError {
   }
 }
 
-/** A mailbox in From, To or cc (RFC 3862 §3.1 to §3.3). */
+/** A mailbox in From, To or cc (RFC 3862 §4.1 to §4.3). */
 export interface CpimAddress {
   /** Without quotes; '' when there is none. */
   readonly displayName: string;
@@ -33,7 +33,7 @@ export interface CpimMessage {
   readonly subject: string | null;
   /** NS: namespace URI by prefix; '' is the default namespace. */
   readonly namespaces: ReadonlyMap<string, string>;
-  /** Names of headers the receiver has to know (§3.7). */
+  /** Names of headers the receiver has to know (§3.5). */
   readonly require: readonly string[];
   /** Message headers not named above, in their order. */
   readonly headers: readonly CpimHeader[];

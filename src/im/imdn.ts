@@ -85,7 +85,7 @@ export function formatImdn(imdn: Imdn): Buffer {
 }
 
 /**
- * The IMDN headers of a message, under whatever prefix its NS header gave the namespace (RFC 3862 §3.6); where it gave none,
+ * The IMDN headers of a message, under whatever prefix its NS header gave the namespace (RFC 3862 §3.4); where it gave none,
  * under `imdn`, as clients that leave NS out mean it.
  */
 export function imdnHeaders(message: CpimMessage): ImdnHeaders {

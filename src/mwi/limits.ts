@@ -1,0 +1,49 @@
+/** Every limit and pace of publications. Times in ms unless told otherwise. */
+export const MWI_LIMITS = {
+  /** PUBLISHes in flight over all mailboxes, unless the caller says otherwise. */
+  maxInFlight: 16,
+  /** Between two PUBLISHes for one mailbox: the first leaves at once, and a burst of texts costs a handful. */
+  minGap: 100,
+  /** Between two looks into the store: with `maxInFlight` a look, at most 320 PUBLISHes a second. */
+  claimGap: 50,
+  /** Longest pause between two looks: other nodes may have written without our knowing. */
+  pollCeiling: 1_000,
+  /** A PUBLISH is given up after this; the sender's own deadline (RFC 3261 Timer F and slack) is shorter. */
+  publishDeadline: 40_000,
+  /** How long a claim holds: the deadline above, and time to write down what came of it. */
+  claim: 60_000,
+  /** How long a stop waits for what is in flight. */
+  stopDeadline: 5_000,
+  /** Back-off after the store failed: first and longest pause. */
+  storeBackoff: { first: 100, ceiling: 5_000 },
+  /** Back-off after the presence server failed: first and longest pause. */
+  publishBackoff: { first: 1_000, ceiling: 60_000 },
+  /** Longest Retry-After obeyed as it stands. */
+  retryAfterCeiling: 600_000,
+  /** Pause after an answer that will not change by itself: somebody has to look at the presence server. */
+  stoppedRetry: 300_000,
+  /** When a publication is refreshed, as parts of its granted life; drawn between the two, so refreshes spread. */
+  refreshWindow: { from: 0.8, to: 0.95 },
+  /** A refresh leaves this long before the publication lapses, where its life allows: time for a lost answer. */
+  refreshLead: 40_000,
+  /** Shortest pause before a refresh, whatever life was granted. */
+  minRefresh: 1_000,
+  /** Times a conditional PUBLISH answered 500 is repeated with the same tag. */
+  sameTagRetries: 1,
+  /** 412s with no conditional PUBLISH accepted between them, after which the fresh publication waits. */
+  staleTagsAtOnce: 3,
+  /** A refusal that somebody has to look at is told again after this. */
+  toldAgain: 3_600_000,
+  /** Longest Min-Expires obeyed, seconds. */
+  maxExpires: 604_800,
+  /** How long after its end a presence server may yet notify that a publication lapsed. */
+  lapseSlack: 150_000,
+  /** How long a publication that says `no` and did not change is kept alive: seven days. */
+  keepCleared: 7 * 24 * 3_600_000,
+  /** Mailboxes whose past a node keeps in mind; the one longest out of sight is forgotten. */
+  rememberedMailboxes: 100_000,
+  /** Longest body read, characters. */
+  bodyLength: 65_536,
+  /** Summary lines and headers of one body read. */
+  bodyLines: 250,
+} as const;

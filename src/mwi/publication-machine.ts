@@ -1,0 +1,259 @@
+import { backoff } from './backoff.ts';
+import { MWI_LIMITS } from './limits.ts';
+import type { DueSummary, PublicationState, PublishResponse } from './ports.ts';
+import type { PublicationMemory } from './publication-memory.ts';
+
+/*
+ * The publication of one mailbox's summary (RFC 3903 §4), one PUBLISH for each claim of its row. Every PUBLISH carries the
+ * full body: a refresh without one makes presence servers notify an empty body.
+ *
+ *                    due: initial                      due: modify or refresh, SIP-If-Match
+ *                ┌──────────────────┐ 200 + tag  ┌──────────────────────────────┐
+ *                │                  v            │                              v 200 + new tag
+ *          ┌─────┴────┐         ┌───┴────────────┴┐                             │
+ *   ─────> │  No tag  │ ──────> │    Published    │ <───────────────────────────┘
+ *          └──────────┘         └─────────────────┘
+ *            ^   ^   ^  412, at once   │  │  │  │
+ *            │   │   └─────────────────┘  │  │  │ says `no` and did not change for 7 days
+ *            │   │   500, 500: the tag    │  │  v
+ *            │   └────────────────────────┘  │ ┌──────────┐
+ *            │       its life is over        │ │ Let go   │ due again when it changes
+ *            └───────────────────────────────┘ └──────────┘
+ *
+ *   In every state:  423                      → same state, at once with Min-Expires
+ *                    408, 5xx, unanswered     → same state, after back-off or Retry-After
+ *                    any other 3xx, 4xx, 6xx  → same state, after five minutes: somebody has to look
+ */
+
+/** What the machine draws on beside a summary and what is remembered of it. */
+export interface PublicationSurroundings {
+  /** Epoch ms. */
+  readonly now: number;
+  /** Seconds to ask for. */
+  readonly expires: number;
+  /** A number in [0, 1), for jitter. */
+  readonly fraction: () => number;
+}
+
+/** A PUBLISH on its way. */
+export interface PublicationAttempt {
+  /** SIP-If-Match; null for an initial publication. */
+  readonly entityTag: string | null;
+  /** Seconds. */
+  readonly expires: number;
+  /** Epoch ms. */
+  readonly sentAt: number;
+}
+
+/** How a claim ends: what is kept of it, and when the summary is due again. */
+export interface Settlement {
+  readonly state: PublicationState;
+  readonly schedule: { readonly dueAt: number | null; readonly notBefore: number };
+  readonly memory: PublicationMemory;
+  /** Seconds the presence server wants at least, for every publication to come. */
+  readonly minExpires?: number;
+  /** Nothing is to be sent to the presence server before, epoch ms (RFC 3261 §21.5.4). */
+  readonly serverPausedUntil?: number;
+  /** The answer will stay as it is until somebody looks at the presence server. */
+  readonly stopped?: true;
+}
+
+/** What to do with a summary that is due: send a PUBLISH, or let the publication lapse. */
+export type NextStep =
+  | { readonly kind: 'publish'; readonly attempt: PublicationAttempt }
+  | { readonly kind: 'let-go'; readonly settlement: Settlement };
+
+/** Decides what a due summary needs. */
+export function nextStep(
+  { counts, wantedVersion, state }: DueSummary,
+  memory: PublicationMemory,
+  { now, expires }: PublicationSurroundings,
+): NextStep {
+  const unchanged = wantedVersion === state.publishedVersion && state.failures === 0;
+  const cleared = memory.cleared?.version === wantedVersion ? memory.cleared : null;
+  if (counts.new === 0 && unchanged && cleared !== null && now - cleared.since >= MWI_LIMITS.keepCleared) {
+    const settlement = { state, schedule: { dueAt: null, notBefore: now }, memory };
+    return { kind: 'let-go', settlement };
+  }
+  // RFC 3903 §4.1: a tag whose publication has lapsed is no longer sent.
+  const isLive = state.expiresAt !== null && state.expiresAt > now;
+  const attempt = { entityTag: isLive ? state.entityTag : null, expires, sentAt: now };
+  return { kind: 'publish', attempt };
+}
+
+/** Decides what follows from the answer to a PUBLISH. */
+export function settlementOf(
+  summary: DueSummary,
+  attempt: PublicationAttempt,
+  response: PublishResponse,
+  memory: PublicationMemory,
+  surroundings: PublicationSurroundings,
+): Settlement {
+  const attempted: Attempted = { summary, attempt, memory, surroundings };
+  switch (response.kind) {
+    case 'accepted':
+      return accepted(attempted, response.entityTag, response.expires);
+    case 'unanswered':
+      return tryAgain(attempted, {});
+    case 'rejected':
+      return rejected(attempted, response);
+  }
+}
+
+interface Attempted {
+  readonly summary: DueSummary;
+  readonly attempt: PublicationAttempt;
+  readonly memory: PublicationMemory;
+  readonly surroundings: PublicationSurroundings;
+}
+
+/** RFC 3903 §4.1.1: the Expires of the 200 rules, not what we asked for. */
+function accepted(
+  { summary, attempt, memory, surroundings }: Attempted,
+  entityTag: string,
+  grantedSeconds: number,
+): Settlement {
+  const { now, fraction } = surroundings;
+  const { counts, wantedVersion, state } = summary;
+  const life = Math.min(Math.max(grantedSeconds, 0), MWI_LIMITS.maxExpires) * 1000;
+  // The server counts from when it got the request, so counting from when it left errs on the safe side.
+  const expiresAt = attempt.sentAt + life;
+  const restoreAt = restoreTime(attempt, state, memory, expiresAt, now);
+  const refreshAt = Math.max(attempt.sentAt + refreshAfter(life, fraction()), now + MWI_LIMITS.minRefresh);
+  const cleared = memory.cleared?.version === wantedVersion ? memory.cleared : null;
+  return {
+    state: { entityTag, expiresAt, publishedVersion: wantedVersion, failures: 0 },
+    schedule: {
+      dueAt: restoreAt === null ? refreshAt : Math.min(refreshAt, restoreAt),
+      notBefore: Math.max(now, attempt.sentAt + MWI_LIMITS.minGap),
+    },
+    memory: {
+      staleTags: attempt.entityTag === null ? memory.staleTags : 0,
+      tagErrors: 0,
+      restoreAt,
+      cleared: counts.new > 0 ? null : (cleared ?? { version: wantedVersion, since: now }),
+    },
+  };
+}
+
+/** Spread over the end of the life, yet early enough that a lost answer is noticed before it is over. */
+function refreshAfter(life: number, fraction: number): number {
+  const { refreshWindow, refreshLead } = MWI_LIMITS;
+  const spread = refreshWindow.from + (refreshWindow.to - refreshWindow.from) * fraction;
+  return Math.min(life * spread, Math.max(life - refreshLead, life / 2));
+}
+
+/**
+ * An initial publication may stand beside one of ours that lives on unknown to us: its tag was in an answer that got lost,
+ * or it lapsed so lately that the server has not noticed. When that one goes, watchers are told something else.
+ */
+function restoreTime(
+  { entityTag }: PublicationAttempt,
+  before: PublicationState,
+  memory: PublicationMemory,
+  expiresAt: number,
+  now: number,
+): number | null {
+  if (entityTag !== null)
+    return memory.restoreAt !== null && memory.restoreAt > now ? memory.restoreAt : null;
+  const lapsed = (before.expiresAt ?? -Infinity) + MWI_LIMITS.lapseSlack;
+  return lapsed > now ? lapsed : expiresAt + MWI_LIMITS.lapseSlack;
+}
+
+type Rejection = Extract<PublishResponse, { readonly kind: 'rejected' }>;
+
+function rejected(attempted: Attempted, response: Rejection): Settlement {
+  const isConditional = attempted.attempt.entityTag !== null;
+  const { status } = response;
+  if (status === 412 && isConditional) return staleTag(attempted);
+  if (status === 423) return tooBrief(attempted, response);
+  if (status === 500 && isConditional) return tagError(attempted, response);
+  if (status === 408 || (status >= 500 && status < 600)) return tryAgain(attempted, response);
+  return stopped(attempted, response);
+}
+
+/** RFC 3903 §4.1, §11.3.2: 412 means that the server has no such event state: the full state again, without the tag. */
+function staleTag(attempted: Attempted): Settlement {
+  const { memory, surroundings } = attempted;
+  const staleTags = memory.staleTags + 1;
+  const excess = staleTags - MWI_LIMITS.staleTagsAtOnce;
+  const delay = excess <= 0 ? 0 : backoff(MWI_LIMITS.publishBackoff, excess, surroundings.fraction());
+  return {
+    state: { ...failed(attempted), entityTag: null, expiresAt: null },
+    schedule: at(surroundings.now + delay),
+    memory: { ...memory, staleTags, tagErrors: 0 },
+  };
+}
+
+/** RFC 3903 §4.2: 423 names the shortest life the server takes. */
+function tooBrief(attempted: Attempted, { minExpires = 0 }: Rejection): Settlement {
+  if (minExpires <= attempted.attempt.expires || minExpires > MWI_LIMITS.maxExpires) {
+    return stopped(attempted, {});
+  }
+  return {
+    state: failed(attempted),
+    schedule: at(attempted.surroundings.now),
+    memory: attempted.memory,
+    minExpires,
+  };
+}
+
+/**
+ * Kamailio answers 500 to a tag that is not of its own making, where RFC 3903 has 412, and to any request while its database
+ * is down, after which the tag is good again. So the tag gets another chance before it is given up.
+ */
+function tagError(attempted: Attempted, response: Rejection): Settlement {
+  const again = tryAgain(attempted, response);
+  const tagErrors = attempted.memory.tagErrors + 1;
+  if (tagErrors <= MWI_LIMITS.sameTagRetries) {
+    return { ...again, memory: { ...again.memory, tagErrors } };
+  }
+  return {
+    ...again,
+    state: { ...again.state, entityTag: null, expiresAt: null },
+    memory: { ...again.memory, tagErrors: 0 },
+  };
+}
+
+/** It may or may not have taken effect. If it did, our tag is stale, which the next answer tells. */
+function tryAgain(
+  attempted: Attempted,
+  response: Pick<Rejection, 'retryAfter'> & { status?: number },
+): Settlement {
+  const { now, fraction } = attempted.surroundings;
+  const state = failed(attempted);
+  const pause = backoff(MWI_LIMITS.publishBackoff, state.failures, fraction());
+  const asked = retryAfter(response.retryAfter, fraction());
+  return {
+    state,
+    schedule: at(now + Math.max(pause, asked)),
+    memory: attempted.memory,
+    ...(response.status === 503 && asked > 0 ? { serverPausedUntil: now + asked } : {}),
+  };
+}
+
+function stopped(attempted: Attempted, response: Pick<Rejection, 'retryAfter'>): Settlement {
+  const { now, fraction } = attempted.surroundings;
+  const pause = MWI_LIMITS.stoppedRetry * (1 + 0.2 * fraction());
+  const asked = retryAfter(response.retryAfter, fraction());
+  return {
+    state: failed(attempted),
+    schedule: at(now + Math.round(Math.max(pause, asked))),
+    memory: attempted.memory,
+    stopped: true,
+  };
+}
+
+/** RFC 3261 §20.33, in ms: never sooner than asked, and not all at the same time. */
+function retryAfter(seconds = 0, fraction: number): number {
+  return Math.round(Math.min(seconds * 1000, MWI_LIMITS.retryAfterCeiling) * (1 + 0.1 * fraction));
+}
+
+function failed({ summary: { state } }: Attempted): PublicationState {
+  return { ...state, failures: state.failures + 1 };
+}
+
+/** Due then, and not before even when texts come or go: whatever failed will not do better for it. */
+function at(time: number): Settlement['schedule'] {
+  return { dueAt: time, notBefore: time };
+}
