@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { pause } from '../core/clock.ts';
 import { StoreUnavailable } from '../mailbox/ports.ts';
 import type { Database } from './database.ts';
 import { isRowFault } from './database-errors.ts';
@@ -47,9 +48,9 @@ export class GroupCommit<Item, Outcome> {
 
   async #drain(): Promise<void> {
     this.#writing = true;
-    // What came in with the same read from the network shares the first commit already.
-    await new Promise<void>((resolve) => setImmediate(resolve));
     while (this.#queue.length > 0) {
+      // A moment's wait costs each write little and saves most of the commits under load.
+      await pause(this.#options.database.clock, STORE_LIMITS.gather);
       const batch = this.#queue.slice(0, STORE_LIMITS.batch);
       this.#queue = this.#queue.slice(batch.length);
       await this.#commit(batch);

@@ -8,6 +8,8 @@ export const STORE_LIMITS = {
   connections: 10,
   /** How long a writer of SQLite waits for another process. */
   busy: 3_000,
+  /** How long a commit waits for others to share it. */
+  gather: 3,
   /** Texts committed together. */
   batch: 200,
   /** Texts waiting to be committed; one more is refused. */

@@ -21,7 +21,7 @@ describe('2,000 MESSAGEs a second for 20 s over UDP', function () {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'text-mailbox-load-'));
-    server = await startServer({ LOG_LEVEL: 'warn', DATABASE_URL: `sqlite:${folder}/mailbox.db` });
+    server = await startServer({ DATABASE_URL: `sqlite:${folder}/mailbox.db` });
   });
 
   after(async () => {
