@@ -113,11 +113,13 @@ describe('publisher', () => {
     });
   }
 
-  it('goes through a long queue without pauses', async () => {
+  it('works off a long queue at a steady pace that leaves room for deposits', async () => {
     for (let index = 0; index < 320; index++) harness.store.change(user(index), counts(1));
     start();
-    // 320 in twenty rounds of 16, each one round trip of 5 ms.
-    await harness.clock.advance(20 * 5 + 50);
+    // 16 in each look, twenty looks a second.
+    await harness.clock.advance(10 * MWI_LIMITS.claimGap - 1);
+    expect(harness.server.requests).to.have.length(160);
+    await harness.clock.advance(10 * MWI_LIMITS.claimGap + 50);
     expect(harness.server.requests).to.have.length(320);
   });
 
