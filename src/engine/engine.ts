@@ -146,6 +146,7 @@ class RunningEngine {
     this.#closed = true;
     this.#reporting?.cancel();
     this.#held.close();
+    this.#client.close();
     this.#dialogs.closeAll();
     this.#transactions.abandonAll();
     await this.#control.close();

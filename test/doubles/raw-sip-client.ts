@@ -110,9 +110,11 @@ export class RawSipClient {
     }
   }
 
-  /** Breaks a TCP connection off. */
-  disconnect(): void {
-    this.#tcp?.destroy();
+  /** Ends a TCP connection; resolves once the server has ended it too. */
+  async disconnect(): Promise<void> {
+    if (this.#tcp === undefined) return;
+    this.#tcp.end();
+    await once(this.#tcp, 'close');
   }
 
   async close(): Promise<void> {

@@ -28,11 +28,10 @@ export interface SrfResponse extends SrfMessage {
   readonly status: number;
   readonly reason: string;
   readonly source_port: number;
-  send(status: number, options?: { headers?: Headers; body?: string }): void;
   send(
     status: number,
-    options: { headers?: Headers; body?: string },
-    callback: (error: unknown, sent: SrfMessage) => void,
+    options?: { headers?: Headers; body?: string },
+    callback?: (error: unknown, sent: SrfMessage) => void,
     onAck?: (ack: SrfRequest) => void,
   ): void;
 }

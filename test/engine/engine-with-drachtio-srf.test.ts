@@ -1,10 +1,4 @@
 import { expect } from 'chai';
-import { systemClock } from '../../src/core/clock.ts';
-import { silentLogger } from '../../src/core/logger.ts';
-import { noMetrics } from '../../src/core/metrics.ts';
-import { systemRandom } from '../../src/core/random.ts';
-import { startEngine } from '../../src/engine/engine.ts';
-import type { Engine } from '../../src/engine/engine.ts';
 import type { RawMessage, RawProtocol } from '../doubles/raw-sip-client.ts';
 import {
   RawSipClient,
@@ -17,55 +11,28 @@ import {
 } from '../doubles/raw-sip-client.ts';
 import { connectApplication, responseTo } from './application.ts';
 import type { Handlers, SrfApplication, SrfDialog, SrfRequest, SrfResponse } from './application.ts';
-
-const SECRET = 'test-secret';
-const SDP = 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n';
-/** Short enough that 64*T1 passes in a test. */
-const T1 = 20;
+import { RunningEngine, SDP, T1, deferred, delay, tag, until } from './running-engine.ts';
 
 describe('the engine under drachtio-srf', () => {
-  let engine: Engine;
+  let running: RunningEngine;
   let applications: SrfApplication[];
-  let clients: RawSipClient[];
 
   beforeEach(async () => {
     applications = [];
-    clients = [];
-    engine = await startEngine({
-      listen: [
-        { protocol: 'udp', host: '127.0.0.1', port: 0 },
-        { protocol: 'tcp', host: '127.0.0.1', port: 0 },
-      ],
-      control: { host: '127.0.0.1', port: 0 },
-      secret: SECRET,
-      timers: { t1: T1, t2: 4 * T1, t4: 2 * T1 },
-      clock: systemClock,
-      random: systemRandom,
-      logger: silentLogger,
-      metrics: noMetrics,
-    });
+    running = await RunningEngine.start();
   });
 
-  afterEach(async () => {
-    for (const application of applications) application.disconnect();
-    await Promise.all(clients.map((client) => client.close()));
-    await engine.close();
-  });
+  afterEach(() => running.close());
 
-  const portOf = (protocol: RawProtocol): number =>
-    engine.sip.find((endpoint) => endpoint.protocol === protocol)?.port ?? 0;
+  const portOf = (protocol: RawProtocol): number => running.port(protocol);
 
   async function application(handlers: Handlers = {}): Promise<SrfApplication> {
-    const connected = await connectApplication(engine.control, SECRET, handlers);
+    const connected = await running.application(handlers);
     applications.push(connected);
     return connected;
   }
 
-  async function peer(protocol: RawProtocol = 'udp'): Promise<RawSipClient> {
-    const client = await RawSipClient.connect(protocol, portOf(protocol));
-    clients.push(client);
-    return client;
-  }
+  const peer = (protocol: RawProtocol = 'udp'): Promise<RawSipClient> => running.peer(protocol);
 
   const uriOf = (client: RawSipClient): string => `sip:peer@127.0.0.1:${client.port}`;
 
@@ -535,7 +502,7 @@ describe('the engine under drachtio-srf', () => {
 
   it('refuses a wrong secret', async () => {
     let refusal: unknown;
-    await connectApplication(engine.control, 'wrong').catch((error: unknown) => {
+    await connectApplication(running.engine.control, 'wrong').catch((error: unknown) => {
       refusal = error;
     });
     expect(refusal).to.be.instanceOf(Error);
@@ -584,8 +551,7 @@ describe('the engine under drachtio-srf', () => {
     alice.send(rawInDialog(alice, 'ACK', { request: invite, response: accepted }, 1));
     alice.send(rawRequest({ method: 'MESSAGE', uri: 'sip:bob@example.test', client: alice }));
     await until(() => pending === 1);
-    doomed.disconnect();
-    applications = applications.filter((each) => each !== doomed);
+    running.disconnect(doomed);
     await alice.nextMessage(isResponse(503, 'MESSAGE'));
     alice.send(rawInDialog(alice, 'BYE', { request: invite, response: accepted }, 2));
     await alice.nextMessage(isResponse(481, 'BYE'));
@@ -719,8 +685,7 @@ describe('the engine under drachtio-srf', () => {
 
   it('sends a request over 1300 bytes by TCP, and by UDP where that is refused', async () => {
     const app = await application();
-    const both = await RawSipClient.listen();
-    clients.push(both);
+    const both = running.adopt(await RawSipClient.listen());
     const headers = { 'Content-Type': 'text/plain' };
     const body = 'x'.repeat(1_400);
     void app.request(`sip:bob@127.0.0.1:${both.port}`, { method: 'MESSAGE', headers, body });
@@ -773,32 +738,3 @@ describe('the engine under drachtio-srf', () => {
     await destroyed.promise;
   });
 });
-
-function tag(nameAddress: string): string {
-  return /;tag=([^;]+)/.exec(nameAddress)?.[1] ?? '';
-}
-
-interface Deferred<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-}
-
-/** Settled from outside; fails on its own after a while, so that a test says what it waited for. */
-function deferred<T>(): Deferred<T> {
-  let resolve: (value: T) => void = () => undefined;
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
-}
-
-async function delay(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition(); tries++) {
-    if (tries > 300) throw new Error('never came true');
-    await delay(5);
-  }
-}

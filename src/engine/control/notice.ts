@@ -65,9 +65,17 @@ function passageFields({ bytes, peer, at, transactionId }: Passage): string {
     : `${bytes}|${peer.protocol}|${peer.address}|${peer.port}|${timeOfDay(at)}|${transactionId}`;
 }
 
+let shownAt = -1;
+let shown = '';
+
 /** `hh:mm:ss.micros`, UTC. */
 export function timeOfDay(at: number): string {
-  return `${new Date(at).toISOString().slice(11, 23)}000`;
+  // Many messages share a millisecond.
+  if (at !== shownAt) {
+    shownAt = at;
+    shown = `${new Date(at).toISOString().slice(11, 23)}000`;
+  }
+  return shown;
 }
 
 /** A field must not end its line or begin another. */

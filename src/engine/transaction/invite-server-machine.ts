@@ -29,10 +29,10 @@ export type InviteServerEvent =
  */
 export const INVITE_SERVER: Machine<InviteServerState, InviteServerEvent> = {
   initial: 'proceeding',
-  enter: [start('T'), start('C')],
+  enter: [start('T')],
   steps: {
     proceeding: {
-      T: step('proceeding', sendTrying),
+      T: step('proceeding', sendTrying, start('C')),
       C: step('proceeding', reportTimeout),
       request: step('proceeding', send),
       provisional: step('proceeding', stop('T'), start('C'), send),

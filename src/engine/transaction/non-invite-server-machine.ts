@@ -13,22 +13,21 @@ export type NonInviteServerEvent =
  * client has given up, and a late response would only add to a jam (RFC 4320 §4.2).
  *
  * ```
- *  request ──>trying ── T: 100, 1xx ──> proceeding   request again: last response again
- *               │ │ └───── C ───────────────│──┐──> terminated
- *               └ 200-699 ──> completed <───┘        ^
- *                              request again ── J ───┘
+ *  request ──>trying ── T: 100, 1xx ──> proceeding ── C ──> terminated
+ *               │                      │ request again: last response again
+ *               └ 200-699 ──> completed <┘                   ^
+ *                              request again ────── J ───────┘
  * ```
  */
 export const NON_INVITE_SERVER: Machine<NonInviteServerState, NonInviteServerEvent> = {
   initial: 'trying',
-  enter: [start('T'), start('C')],
+  enter: [start('T')],
   steps: {
     trying: {
-      T: step('proceeding', sendTrying),
-      C: step('terminated', reportTimeout),
-      provisional: step('proceeding', stop('T'), send),
-      success: step('completed', stop('T'), stop('C'), send, start('J')),
-      failure: step('completed', stop('T'), stop('C'), send, start('J')),
+      T: step('proceeding', sendTrying, start('C')),
+      provisional: step('proceeding', stop('T'), send, start('C')),
+      success: step('completed', stop('T'), send, start('J')),
+      failure: step('completed', stop('T'), send, start('J')),
     },
     proceeding: {
       C: step('terminated', reportTimeout),

@@ -28,6 +28,8 @@ export interface ServerTransactionSurroundings {
   readonly timers: SipTimers;
   /** The first final response was given. */
   answered(transaction: ServerTransaction): void;
+  /** A copy of `bytes` that may be kept for long. */
+  keep(bytes: Buffer): Buffer;
   /** The transaction is gone. */
   ended(transaction: ServerTransaction): void;
 }
@@ -98,7 +100,7 @@ export class ServerTransaction implements MachineHost {
 
   /** Sends a response; returns its bytes. Call only while {@link open}. */
   respond(response: SipResponse): Buffer {
-    const bytes = serializeMessage(response);
+    const bytes = this.#surroundings.keep(serializeMessage(response));
     this.#lastResponse = bytes;
     if (response.status < 200) {
       this.#runner.fire('provisional');

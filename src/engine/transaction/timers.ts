@@ -54,10 +54,10 @@ export function timerLength(
     case 'K':
       return reliable ? 0 : t4;
     case 'C':
-      return invite ? INVITE_PATIENCE : 64 * t1;
+      // Both together are the 64*T1 after which the client of a non-INVITE request has given up.
+      return invite ? INVITE_PATIENCE : 64 * t1 - nonInviteTryingAfter(t1, t2);
     case 'T':
-      // RFC 4320 §4.1: a non-INVITE request gets its 100 once the client's timer E has grown to T2, not before.
-      return invite ? INVITE_TRYING_AFTER : Math.max(t2 - t1, 0);
+      return invite ? INVITE_TRYING_AFTER : nonInviteTryingAfter(t1, t2);
     case 'B':
     case 'F':
     case 'H':
@@ -66,4 +66,9 @@ export function timerLength(
     case 'X':
       return 64 * t1;
   }
+}
+
+/** RFC 4320 §4.1: a non-INVITE request gets its 100 once the client's timer E has grown to T2, not before. */
+function nonInviteTryingAfter(t1: number, t2: number): number {
+  return Math.min(Math.max(t2 - t1, 0), 63 * t1);
 }

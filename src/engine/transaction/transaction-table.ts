@@ -3,11 +3,11 @@ import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { parseCSeq } from '../message/cseq.ts';
 import type { Endpoint, Flow } from '../transport/transport.ts';
 import { ClientTransaction, clientKey } from './client-transaction.ts';
-import type { ClientTransactionUser } from './client-transaction.ts';
+import type { ClientTransactionSurroundings, ClientTransactionUser } from './client-transaction.ts';
 import { TRANSACTION_LIMITS } from './limits.ts';
 import { mergeKey, topVia } from './match.ts';
 import { ServerTransaction } from './server-transaction.ts';
-import type { ResponsePath } from './server-transaction.ts';
+import type { ResponsePath, ServerTransactionSurroundings } from './server-transaction.ts';
 import type { SipTimers } from './timers.ts';
 
 export interface TransactionTableOptions {
@@ -17,7 +17,8 @@ export interface TransactionTableOptions {
 
 /** All transactions alive: finds the one a message belongs to, and bounds their number. */
 export class TransactionTable {
-  readonly #options: TransactionTableOptions;
+  readonly #forServers: ServerTransactionSurroundings;
+  readonly #forClients: ClientTransactionSurroundings;
   readonly #servers = new Map<string, ServerTransaction>();
   readonly #merges = new Map<string, ServerTransaction>();
   readonly #clients = new Map<string, ClientTransaction>();
@@ -25,8 +26,19 @@ export class TransactionTable {
   readonly #byPeer = new Map<string, Set<ClientTransaction>>();
   #unanswered = 0;
 
-  constructor(options: TransactionTableOptions) {
-    this.#options = options;
+  constructor({ clock, timers }: TransactionTableOptions) {
+    this.#forServers = {
+      clock,
+      timers,
+      answered: (transaction) => {
+        this.#unanswered--;
+        // Who was refused may try again by another way.
+        if (transaction.finalStatus >= 300) this.#forgetMerge(transaction);
+      },
+      keep: keepTogether(),
+      ended: (transaction) => this.#serverEnded(transaction),
+    };
+    this.#forClients = { clock, timers, ended: (transaction) => this.#clientEnded(transaction) };
   }
 
   /** Transactions alive, answered ones included. */
@@ -58,19 +70,8 @@ export class TransactionTable {
 
   openServer(request: SipRequest, path: ResponsePath, key: string, localTag: string): ServerTransaction {
     const merge = mergeKey(request);
-    const transaction = new ServerTransaction(
-      request,
-      path,
-      { key, mergeKey: merge, localTag },
-      {
-        clock: this.#options.clock,
-        timers: this.#options.timers,
-        answered: () => {
-          this.#unanswered--;
-        },
-        ended: (ended) => this.#serverEnded(ended),
-      },
-    );
+    const keys = { key, mergeKey: merge, localTag };
+    const transaction = new ServerTransaction(request, path, keys, this.#forServers);
     this.#servers.set(key, transaction);
     if (merge !== undefined) this.#merges.set(merge, transaction);
     this.#unanswered++;
@@ -84,11 +85,7 @@ export class TransactionTable {
     flow: Flow,
     user: ClientTransactionUser,
   ): ClientTransaction {
-    const transaction = new ClientTransaction(request, bytes, branch, flow, user, {
-      clock: this.#options.clock,
-      timers: this.#options.timers,
-      ended: (ended) => this.#clientEnded(ended),
-    });
+    const transaction = new ClientTransaction(request, bytes, branch, flow, user, this.#forClients);
     this.#clients.set(transaction.key, transaction);
     const peer = peerKey(flow.remote);
     const waiting = this.#byPeer.get(peer);
@@ -116,9 +113,13 @@ export class TransactionTable {
 
   #serverEnded(transaction: ServerTransaction): void {
     if (this.#servers.get(transaction.key) === transaction) this.#servers.delete(transaction.key);
-    const merge = transaction.mergeKey;
-    if (merge !== undefined && this.#merges.get(merge) === transaction) this.#merges.delete(merge);
+    this.#forgetMerge(transaction);
     if (transaction.finalStatus === 0) this.#unanswered--;
+  }
+
+  #forgetMerge(transaction: ServerTransaction): void {
+    const key = transaction.mergeKey;
+    if (key !== undefined && this.#merges.get(key) === transaction) this.#merges.delete(key);
   }
 
   #clientEnded(transaction: ClientTransaction): void {
@@ -132,4 +133,26 @@ export class TransactionTable {
 
 function peerKey({ protocol, address, port }: Endpoint): string {
   return `${protocol} ${address} ${port}`;
+}
+
+const SLAB_BYTES = 65_536;
+
+/**
+ * Copies what is kept for long side by side. A small Buffer otherwise shares its memory with whatever short-lived ones
+ * were made about the same time, and would hold on to theirs too.
+ */
+function keepTogether(): (bytes: Buffer) => Buffer {
+  let slab = Buffer.alloc(0);
+  let used = 0;
+  return (bytes) => {
+    if (bytes.length > SLAB_BYTES / 16) return bytes;
+    if (used + bytes.length > slab.length) {
+      slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      used = 0;
+    }
+    const kept = slab.subarray(used, used + bytes.length);
+    bytes.copy(kept);
+    used += bytes.length;
+    return kept;
+  };
 }

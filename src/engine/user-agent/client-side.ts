@@ -33,8 +33,8 @@ const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'proxy-author
 export class ClientSide implements ResponseJudge {
   readonly #surroundings: Surroundings;
   readonly #held: HeldNotifies;
-  /** INVITEs that wait for their final response, by the id the application cancels them by. */
-  readonly #inviting = new Map<string, OutgoingRequest>();
+  /** Requests that wait for their final response, by the id the application cancels them by. */
+  readonly #waiting = new Map<string, OutgoingRequest>();
 
   constructor(surroundings: Surroundings, held: HeldNotifies) {
     this.#surroundings = surroundings;
@@ -45,6 +45,8 @@ export class ClientSide implements ResponseJudge {
   send(application: Application, command: SipCommand, message: ApplicationMessage): void {
     if (message.start.kind !== 'request') throw new UnusableMessage('unknown transaction');
     const { method, uri } = message.start;
+    // RFC 3262 is not spoken: no early dialog is kept that a PRACK could be sent in.
+    if (method === 'PRACK') throw new UnusableMessage('reliable provisional responses are not supported');
     if (method === 'CANCEL') this.#cancel(application, command);
     else if (method === 'ACK') this.#acknowledge(application, command, message);
     else if (command.dialogId !== '') this.#sendInDialog(application, command, method, message);
@@ -68,9 +70,14 @@ export class ClientSide implements ResponseJudge {
 
   /** The application is gone: what it is calling is called off. */
   applicationGone(application: Application): void {
-    for (const outgoing of [...this.#inviting.values()]) {
+    for (const outgoing of [...this.#waiting.values()]) {
       if (outgoing.order.application === application) outgoing.cancel();
     }
+  }
+
+  close(): void {
+    for (const outgoing of this.#waiting.values()) outgoing.abandon();
+    this.#waiting.clear();
   }
 
   judge(outgoing: OutgoingRequest, response: SipResponse): Dialog | 'silent' | undefined {
@@ -82,7 +89,7 @@ export class ClientSide implements ResponseJudge {
 
   finished(outgoing: OutgoingRequest, response: SipResponse): void {
     const { dialog, method } = outgoing.order;
-    this.#inviting.delete(outgoing.id);
+    this.#waiting.delete(outgoing.id);
     if (method === 'SUBSCRIBE' && dialog === undefined) this.#held.settle(outgoing, response.status);
     if (dialog === undefined) return;
     if (method === 'INVITE') dialog.inviting = false;
@@ -144,13 +151,13 @@ export class ClientSide implements ResponseJudge {
   ): void {
     const order = { method, journey, application, command, ...(dialog === undefined ? {} : { dialog }) };
     const outgoing = new OutgoingRequest(order, this.#surroundings, this);
-    if (method === 'INVITE') this.#inviting.set(outgoing.id, outgoing);
+    this.#waiting.set(outgoing.id, outgoing);
     outgoing.start().then(
       () => {
         if (method === 'SUBSCRIBE' && dialog === undefined && !outgoing.settled) this.#held.expect(outgoing);
       },
       (reason: unknown) => {
-        this.#inviting.delete(outgoing.id);
+        this.#waiting.delete(outgoing.id);
         if (command !== undefined) application.fail(command, describeError(reason));
       },
     );
@@ -176,7 +183,7 @@ export class ClientSide implements ResponseJudge {
   }
 
   #cancel(application: Application, command: SipCommand): void {
-    const outgoing = this.#inviting.get(command.transactionId);
+    const outgoing = this.#waiting.get(command.transactionId);
     const cancellation = outgoing?.order.application === application ? outgoing.cancel() : undefined;
     if (cancellation === undefined) throw new UnusableMessage('no INVITE in progress to cancel');
     const { clock, identifiers } = this.#surroundings;

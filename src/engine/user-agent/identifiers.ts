@@ -3,12 +3,15 @@ import type { Random } from '../../core/random.ts';
 import { hexToken } from '../../core/random.ts';
 import { MAGIC_COOKIE } from '../transaction/match.ts';
 
+const POOL_BYTES = 1024;
+
 /** Makes the names messages are told apart by. */
 export class Identifiers {
   readonly #random: Random;
   readonly #series: string;
   readonly #tagKey: Buffer;
   #count = 0;
+  #pool = '';
 
   constructor(random: Random) {
     this.#random = random;
@@ -25,12 +28,12 @@ export class Identifiers {
 
   /** RFC 3261 §8.1.1.7: unique in space and time. Hard to guess, so that only who saw the request can answer it. */
   branch(): string {
-    return `${MAGIC_COOKIE}${hexToken(this.#random, 96)}`;
+    return `${MAGIC_COOKIE}${this.#hex(24)}`;
   }
 
   /** RFC 3261 §19.3: at least 32 random bits. */
   tag(): string {
-    return hexToken(this.#random, 64);
+    return this.#hex(16);
   }
 
   /** RFC 3261 §8.2.7: a tag for a request answered without state, the same each time the request comes. */
@@ -39,6 +42,14 @@ export class Identifiers {
   }
 
   callId(): string {
-    return hexToken(this.#random, 128);
+    return this.#hex(32);
+  }
+
+  /** Random digits, drawn many at a time: asking the system for each name would be the dearest part of it. */
+  #hex(digits: number): string {
+    if (this.#pool.length < digits) this.#pool = hexToken(this.#random, 8 * POOL_BYTES);
+    const taken = this.#pool.slice(0, digits);
+    this.#pool = this.#pool.slice(digits);
+    return taken;
   }
 }

@@ -18,8 +18,8 @@ import { shownToApplication } from './upward.ts';
 export interface AnswerJudge {
   /** A 2xx that creates a dialog is about to be sent. */
   dialogBegins(incoming: IncomingRequest, response: SipResponse): Dialog;
-  /** A 2xx to INVITE was sent, and waits for its ACK. */
-  accepted(incoming: IncomingRequest, dialog: Dialog, bytes: Buffer): void;
+  /** A 2xx was sent in a dialog, or began one. */
+  succeeded(incoming: IncomingRequest, dialog: Dialog, response: SipResponse, bytes: Buffer): void;
   /** An ACK to that 2xx came with the branch of the INVITE. */
   acknowledged(received: ReceivedMessage): void;
   /** A final response was sent (its status), or none ever will be (0). Told of every request, once. */
@@ -128,7 +128,7 @@ export class IncomingRequest implements ServerTransactionUser {
     const begins = success && this.dialog === undefined && DIALOG_CREATING.has(method);
     const dialog = begins ? this.#judge.dialogBegins(this, response) : this.dialog;
     const bytes = this.#transaction.respond(response);
-    if (success && method === 'INVITE' && dialog !== undefined) this.#judge.accepted(this, dialog, bytes);
+    if (success && dialog !== undefined) this.#judge.succeeded(this, dialog, response, bytes);
     if (command !== undefined) {
       const { clock, identifiers } = this.#surroundings;
       const passage = {

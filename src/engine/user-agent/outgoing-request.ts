@@ -1,3 +1,4 @@
+import type { Timer } from '../../core/clock.ts';
 import type { Application, SipCommand } from '../control/application.ts';
 import { messageLine, requestSentLine } from '../control/notice.ts';
 import type { Dialog } from '../dialog/dialog.ts';
@@ -41,6 +42,7 @@ export class OutgoingRequest implements ClientTransactionUser {
   readonly #judge: ResponseJudge;
   readonly #ways: AsyncGenerator<Departure, void, undefined>;
   #current: { readonly transaction: ClientTransaction; readonly departure: Departure } | undefined;
+  #pause: Timer | undefined;
   #announced = false;
   #answered = false;
   #final = false;
@@ -73,6 +75,11 @@ export class OutgoingRequest implements ClientTransactionUser {
     await this.#next();
   }
 
+  /** The engine closes: no response made here is shown any more. */
+  abandon(): void {
+    this.#pause?.cancel();
+  }
+
   /** RFC 3261 §9.1. Returns the CANCEL, which waits for a provisional response; undefined when it comes too late. */
   cancel(): SipRequest | undefined {
     const current = this.#current;
@@ -99,7 +106,7 @@ export class OutgoingRequest implements ClientTransactionUser {
     if (this.#answered || this.#cancel !== 'none') {
       this.#answerLocally(503);
     } else {
-      void this.#next();
+      this.#next().catch(() => this.#answerLocally(503));
     }
   }
 
@@ -108,7 +115,7 @@ export class OutgoingRequest implements ClientTransactionUser {
     if (departure === undefined) {
       this.#announce(undefined);
       const { clock } = this.#surroundings;
-      clock.after(SENDING_LIMITS.localResponsePause, () => this.#answerLocally(503));
+      this.#pause = clock.after(SENDING_LIMITS.localResponsePause, () => this.#answerLocally(503));
       return;
     }
     const { transactions } = this.#surroundings;

@@ -1,8 +1,49 @@
 import type { Via } from '../message/via.ts';
 import type { ResponsePath } from '../transaction/server-transaction.ts';
-import type { Endpoint, ReceivedMessage, TransportLayer } from '../transport/transport.ts';
+import type { Endpoint, Flow, ReceivedMessage, TransportLayer } from '../transport/transport.ts';
 
 const DEFAULT_PORT = 5060;
+
+/** A response over UDP goes to one place. */
+class DatagramPath implements ResponsePath {
+  readonly reliable = false;
+  readonly #flow: Flow;
+
+  constructor(flow: Flow) {
+    this.#flow = flow;
+  }
+
+  send(bytes: Buffer): Promise<void> {
+    return this.#flow.send(bytes);
+  }
+}
+
+/** A response goes where a flow has yet to be made to. */
+class DetourPath implements ResponsePath {
+  readonly reliable: boolean;
+  readonly #target: Endpoint;
+  readonly #transport: TransportLayer;
+  readonly #first: Flow | undefined;
+
+  constructor(target: Endpoint, transport: TransportLayer, first?: Flow) {
+    this.reliable = target.protocol !== 'udp';
+    this.#target = target;
+    this.#transport = transport;
+    this.#first = first;
+  }
+
+  async send(bytes: Buffer): Promise<void> {
+    try {
+      if (this.#first !== undefined) {
+        await this.#first.send(bytes);
+        return;
+      }
+    } catch {
+      // The connection is gone; the peer may be reached by another.
+    }
+    await (await this.#transport.flowTo(this.#target)).send(bytes);
+  }
+}
 
 /**
  * RFC 3261 §18.2.2 with RFC 3581 §4: a response goes back the way its request came. Over UDP, to the port the sender
@@ -13,22 +54,8 @@ export function responsePath(
   { flow, source }: ReceivedMessage,
   transport: TransportLayer,
 ): ResponsePath {
-  const asked: Endpoint = { ...source, port: via.port ?? DEFAULT_PORT };
-  if (source.protocol === 'udp') {
-    const straight = via.params.has('rport') || asked.port === source.port;
-    const send = straight
-      ? (bytes: Buffer) => flow.send(bytes)
-      : async (bytes: Buffer) => await (await transport.flowTo(asked)).send(bytes);
-    return { reliable: false, send };
-  }
-  return {
-    reliable: true,
-    send: async (bytes) => {
-      try {
-        await flow.send(bytes);
-      } catch {
-        await (await transport.flowTo(asked)).send(bytes);
-      }
-    },
-  };
+  const port = via.port ?? DEFAULT_PORT;
+  if (source.protocol !== 'udp') return new DetourPath({ ...source, port }, transport, flow);
+  if (via.params.has('rport') || port === source.port) return new DatagramPath(flow);
+  return new DetourPath({ ...source, port }, transport);
 }

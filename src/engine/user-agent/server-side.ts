@@ -115,22 +115,15 @@ export class ServerSide implements AnswerJudge {
     });
   }
 
-  accepted({ arrival }: IncomingRequest, dialog: Dialog, bytes: Buffer): void {
-    const { clock, timers, transport } = this.#surroundings;
-    const path = responsePath(arrival.via, arrival.received, transport);
-    dialog.accepted?.stop();
-    dialog.accepted = {
-      sequence: parseCSeq(arrival.request.headers.get('CSeq') ?? '').sequence,
-      stop: repeatUntilAcknowledged({
-        clock,
-        timers,
-        repeat: () => void path.send(bytes).catch(() => undefined),
-        unacknowledged: () => {
-          dialog.accepted = undefined;
-          this.#hangUp(dialog, 'ACK timeout');
-        },
-      }),
-    };
+  succeeded({ arrival }: IncomingRequest, dialog: Dialog, response: SipResponse, bytes: Buffer): void {
+    const { request } = arrival;
+    // It may have ended while the request waited.
+    if (!this.#surroundings.dialogs.has(dialog)) return;
+    if (request.method === 'SUBSCRIBE' && dialog.kind === 'SUBSCRIBE') {
+      this.#surroundings.dialogs.keep(dialog, subscriptionLifetime(request, response));
+    } else if (request.method === 'INVITE') {
+      this.#repeatUntilAcknowledged(arrival, dialog, bytes);
+    }
   }
 
   acknowledged(received: ReceivedMessage): void {
@@ -147,6 +140,24 @@ export class ServerSide implements AnswerJudge {
     if (request.method === 'INVITE') dialog.invited = false;
     if (status === 401 || status === 407) return;
     if (request.method === 'BYE' || endsSubscription(dialog, request)) dialogs.close(dialog);
+  }
+
+  #repeatUntilAcknowledged({ request, received, via }: Arrival, dialog: Dialog, bytes: Buffer): void {
+    const { clock, timers, transport } = this.#surroundings;
+    const path = responsePath(via, received, transport);
+    dialog.accepted?.stop();
+    dialog.accepted = {
+      sequence: parseCSeq(request.headers.get('CSeq') ?? '').sequence,
+      stop: repeatUntilAcknowledged({
+        clock,
+        timers,
+        repeat: () => void path.send(bytes).catch(() => undefined),
+        unacknowledged: () => {
+          dialog.accepted = undefined;
+          this.#hangUp(dialog, 'ACK timeout');
+        },
+      }),
+    };
   }
 
   #takeNew(arrival: Arrival): void {
