@@ -114,8 +114,8 @@ describe('the engine', () => {
         callId: 'same',
       };
       peer.send(rawRequest({ ...parts, method: 'INVITE', headers: [contactOf(peer)] }));
-      const { header } = await peer.nextMessage(isResponse(200));
-      peer.send(rawRequest({ ...parts, method: 'ACK', to: header('To') }));
+      const accepted = await peer.nextMessage(isResponse(200));
+      peer.send(rawRequest({ ...parts, method: 'ACK', to: accepted.header('To') }));
       await acked.promise;
     });
 

@@ -7,27 +7,26 @@ import { afterResponse, dialogOfClient, nextRequest } from '../dialog/dialog-sta
 import type { DialogState } from '../dialog/dialog-state.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import { DIALOG_LIMITS } from '../dialog/limits.ts';
-import { subscriptionLifetime } from '../dialog/subscription-lifetime.ts';
-import { parseCSeq } from '../message/cseq.ts';
+import { endsSubscription, subscriptionLifetime } from '../dialog/subscription.ts';
 import { serializeMessage } from '../message/serialize-message.ts';
-import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import type { SipResponse } from '../message/sip-message.ts';
 import type { Flow } from '../transport/transport.ts';
 import { applicationFields } from './application-fields.ts';
 import type { ApplicationFields } from './application-fields.ts';
 import { composeRequest } from './compose-request.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
-import type { Departure, Journey } from './departures.ts';
-import { departures } from './departures.ts';
+import type { Journey } from './departures.ts';
 import type { HeldNotifies } from './held-notifies.ts';
+import {
+  awaitAcknowledgement,
+  journeyInDialog,
+  repeatAcknowledgement,
+  sendAcknowledgement,
+  withCredentials,
+} from './in-dialog.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import type { ResponseJudge } from './outgoing-request.ts';
 import type { Surroundings } from './surroundings.ts';
-
-const NO_FIELDS: ApplicationFields = { settable: new Map(), others: [] };
-const NO_BODY = Buffer.alloc(0);
-
-/** Headers an ACK repeats of its INVITE: the proxies asked for them (RFC 3261 §22.3). */
-const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization']);
 
 /** Our side as the one who asks (UAC): sends what applications and the engine itself want sent. */
 export class ClientSide implements ResponseJudge {
@@ -60,7 +59,7 @@ export class ClientSide implements ResponseJudge {
     const { addresses, clock, identifiers } = this.#surroundings;
     const cause = `SIP;cause=200;text="${reason}"`;
     const fields: ApplicationFields = { settable: new Map(), others: [['Reason', cause]] };
-    const journey = this.#journeyInDialog(dialog.flow, next, 'BYE', fields, NO_BODY);
+    const journey = journeyInDialog({ method: 'BYE', next, fallback: dialog.flow, fields });
     this.#launch(dialog.owner, 'BYE', journey);
     const way = addresses.way(dialog.flow.local, dialog.flow.remote, identifiers.branch());
     const bytes = serializeMessage(journey.compose(way));
@@ -138,7 +137,7 @@ export class ClientSide implements ResponseJudge {
     const next = nextRequest(dialog.state, method);
     dialog.state = next.state;
     if (method === 'INVITE') dialog.inviting = true;
-    const journey = this.#journeyInDialog(dialog.flow, next, method, fields, message.body);
+    const journey = journeyInDialog({ method, next, fallback: dialog.flow, fields, body: message.body });
     this.#launch(application, method, journey, command, dialog);
   }
 
@@ -161,25 +160,6 @@ export class ClientSide implements ResponseJudge {
         if (command !== undefined) application.fail(command, describeError(reason));
       },
     );
-  }
-
-  #journeyInDialog(
-    fallback: Flow,
-    next: ReturnType<typeof nextRequest>,
-    method: string,
-    fields: ApplicationFields,
-    body: Buffer,
-  ): Journey {
-    const draft = {
-      method,
-      uri: next.uri,
-      fields,
-      body,
-      localTag: '',
-      callId: '',
-      dialogHeaders: next.headers,
-    };
-    return { nextHop: next.nextHop, compose: (way) => composeRequest(draft, way), fallback };
   }
 
   #cancel(application: Application, command: SipCommand): void {
@@ -212,13 +192,12 @@ export class ClientSide implements ResponseJudge {
     }
     const { sequence, credentials } = dialog.unacknowledged;
     dialog.unacknowledged = undefined;
-    const given = applicationFields(message);
-    const fields: ApplicationFields = {
-      settable: given.settable,
-      others: [...credentials, ...given.others.filter(([name]) => !CREDENTIALS.has(name.toLowerCase()))],
+    const more = {
+      fallback: dialog.flow,
+      fields: withCredentials(applicationFields(message), credentials),
+      body: message.body,
     };
-    const journey = this.#acknowledgement(dialog.state, sequence, fields, message.body, dialog.flow);
-    void this.#sendAck(journey).then((departure) => {
+    void sendAcknowledgement(this.#surroundings, dialog.state, sequence, more).then((departure) => {
       if (departure === undefined) {
         application.fail(command, 'the ACK could not be sent');
         return;
@@ -236,29 +215,6 @@ export class ClientSide implements ResponseJudge {
     });
   }
 
-  #acknowledgement(
-    state: DialogState,
-    sequence: number,
-    fields: ApplicationFields,
-    body: Buffer,
-    fallback: Flow,
-  ): Journey {
-    return this.#journeyInDialog(fallback, nextRequest(state, 'ACK', sequence), 'ACK', fields, body);
-  }
-
-  /** An ACK has no transaction: it goes the first way that takes it. */
-  async #sendAck(journey: Journey): Promise<Departure | undefined> {
-    for await (const departure of departures(this.#surroundings, journey)) {
-      try {
-        await departure.flow.send(departure.bytes);
-        return departure;
-      } catch {
-        // The next way is tried.
-      }
-    }
-    return undefined;
-  }
-
   #judgeDialogCreating(outgoing: OutgoingRequest, response: SipResponse): Dialog | 'silent' | undefined {
     const { request, departure } = outgoing;
     if (request === undefined || departure === undefined) return undefined;
@@ -267,8 +223,7 @@ export class ClientSide implements ResponseJudge {
     const state = dialogOfClient(request, response);
     const known = dialogs.find(state.callId, state.localTag, state.remoteTag);
     if (known !== undefined && outgoing.settled) {
-      // The 2xx came again: its ACK was lost, or is still to come.
-      if (known.acknowledgement?.sequence === state.localSequence) known.acknowledgement.repeat();
+      repeatAcknowledgement(known, request);
       return 'silent';
     }
     if (outgoing.settled || !application.open || command === undefined) {
@@ -295,8 +250,7 @@ export class ClientSide implements ResponseJudge {
     const { status } = response;
     if (status >= 200 && status < 300 && request !== undefined) {
       if (method === 'INVITE' && outgoing.settled) {
-        const { sequence } = parseCSeq(request.headers.get('CSeq') ?? '');
-        if (dialog.acknowledgement?.sequence === sequence) dialog.acknowledgement.repeat();
+        repeatAcknowledgement(dialog, request);
         return 'silent';
       }
       dialog.state = afterResponse(dialog.state, method, response);
@@ -313,25 +267,10 @@ export class ClientSide implements ResponseJudge {
   }
 
   async #putDown(state: DialogState, flow: Flow, application: Application): Promise<void> {
-    await this.#sendAck(this.#acknowledgement(state, state.localSequence, NO_FIELDS, NO_BODY, flow));
-    const bye = nextRequest(state, 'BYE');
-    this.#launch(application, 'BYE', this.#journeyInDialog(flow, bye, 'BYE', NO_FIELDS, NO_BODY));
+    await sendAcknowledgement(this.#surroundings, state, state.localSequence, { fallback: flow });
+    const next = nextRequest(state, 'BYE');
+    this.#launch(application, 'BYE', journeyInDialog({ method: 'BYE', next, fallback: flow }));
   }
-}
-
-/** A 2xx to our INVITE came; the application's ACK is due. */
-function awaitAcknowledgement(dialog: Dialog, invite: SipRequest): void {
-  const credentials: (readonly [string, string])[] = [];
-  for (const [name, value] of invite.headers.entries()) {
-    if (CREDENTIALS.has(name.toLowerCase())) credentials.push([name, value]);
-  }
-  dialog.unacknowledged = { sequence: parseCSeq(invite.headers.get('CSeq') ?? '').sequence, credentials };
-}
-
-/** RFC 6665 §4.4.1: a NOTIFY that says so ends the subscription, and the dialog that was made for it. */
-export function endsSubscription(dialog: Dialog, request: SipRequest | undefined): boolean {
-  if (dialog.kind !== 'SUBSCRIBE' || request?.method !== 'NOTIFY') return false;
-  return /^\s*terminated\b/i.test(request.headers.get('Subscription-State') ?? '');
 }
 
 /** A next hop as applications write it: a SIP URI, or `address[:port]`. */

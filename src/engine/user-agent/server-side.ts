@@ -7,33 +7,21 @@ import { repeatUntilAcknowledged } from '../dialog/accepted-invite.ts';
 import { afterRequest, contactUri, dialogOfServer } from '../dialog/dialog-state.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import { DIALOG_LIMITS } from '../dialog/limits.ts';
-import { subscriptionLifetime } from '../dialog/subscription-lifetime.ts';
+import { endsSubscription, subscriptionLifetime } from '../dialog/subscription.ts';
 import { parseCSeq } from '../message/cseq.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import { serializeMessage } from '../message/serialize-message.ts';
-import { TRANSACTION_LIMITS } from '../transaction/limits.ts';
 import { tagOf, topVia, transactionKey } from '../transaction/match.ts';
 import { responseTo } from '../transaction/response-to.ts';
 import type { ReceivedMessage } from '../transport/transport.ts';
 import type { Arrival } from './arrival.ts';
-import { endsSubscription } from './client-side.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
 import type { HeldNotifies } from './held-notifies.ts';
 import { IncomingRequest } from './incoming-request.ts';
 import type { AnswerJudge } from './incoming-request.ts';
+import { RETRY_AFTER, Refusals } from './refusals.ts';
 import { responsePath } from './response-path.ts';
 import type { Surroundings } from './surroundings.ts';
 import { shownToApplication } from './upward.ts';
-
-type HeaderList = readonly (readonly [name: string, value: string])[];
-
-const RETRY_AFTER: HeaderList = [['Retry-After', String(TRANSACTION_LIMITS.retryAfter)]];
-
-/** Requests that make sense within a dialog or transaction only. */
-const NEEDS_STATE: ReadonlySet<string> = new Set(['BYE', 'UPDATE', 'CANCEL']);
-
-/** Methods the engine itself serves, for Allow. */
-const SERVED_METHODS = ['OPTIONS', 'ACK', 'CANCEL', 'BYE'] as const;
 
 /** Our side as the one who is asked (UAS): judges requests, and lets applications answer those that are theirs. */
 export class ServerSide implements AnswerJudge {
@@ -41,7 +29,7 @@ export class ServerSide implements AnswerJudge {
   readonly #held: HeldNotifies;
   readonly #hangUp: (dialog: Dialog, reason: string) => void;
   readonly #requests: Counter;
-  readonly #refused: Counter;
+  readonly #refusals: Refusals;
   /** Requests that wait for an application's answer. */
   readonly #waiting = new Map<string, IncomingRequest>();
   /** Of these, the INVITEs: CANCEL finds them by their transaction. */
@@ -58,9 +46,7 @@ export class ServerSide implements AnswerJudge {
     this.#held = held;
     this.#hangUp = hangUp;
     this.#requests = metrics.counter('engine_requests_total', 'SIP requests handed to applications');
-    this.#refused = metrics.counter('engine_refused_total', 'SIP requests the engine refused itself', [
-      'status',
-    ]);
+    this.#refusals = new Refusals(surroundings, metrics);
   }
 
   /** A request came. @throws MalformedVia and other errors of grammar, before anything was done */
@@ -164,11 +150,11 @@ export class ServerSide implements AnswerJudge {
     const { transactions } = this.#surroundings;
     const { request } = arrival;
     if (transactions.serversFull) {
-      this.#refuse(arrival, 503, RETRY_AFTER);
+      this.#refusals.refuse(arrival, 503, RETRY_AFTER);
     } else if (request.headers.get('Max-Forwards')?.trim() === '0') {
-      this.#refuse(arrival, 483);
+      this.#refusals.refuse(arrival, 483);
     } else if (transactions.merges(request)) {
-      this.#refuse(arrival, 482);
+      this.#refusals.refuse(arrival, 482);
     } else if (tagOf(request.headers.get('To')) !== '') {
       this.#takeTagged(arrival);
     } else {
@@ -178,7 +164,7 @@ export class ServerSide implements AnswerJudge {
 
   #takeTagged(arrival: Arrival): void {
     const early = arrival.request.method === 'NOTIFY' ? this.#held.hold(arrival) : 'not-early';
-    if (early === 'full') this.#refuse(arrival, 503, RETRY_AFTER);
+    if (early === 'full') this.#refusals.refuse(arrival, 503, RETRY_AFTER);
     else if (early === 'not-early') this.#takeInDialog(arrival);
   }
 
@@ -189,37 +175,21 @@ export class ServerSide implements AnswerJudge {
     const verb = method.toLowerCase();
     const application = control.next(verb);
     if (application === undefined) {
-      this.#refuseUnwanted(arrival, verb);
+      this.#refusals.refuseUnwanted(arrival, control);
       return;
     }
     if (DIALOG_CREATING.has(method)) {
       if (dialogs.full) {
-        this.#refuse(arrival, 503, RETRY_AFTER);
+        this.#refusals.refuse(arrival, 503, RETRY_AFTER);
         return;
       }
       // RFC 3261 §8.1.1.8: without a Contact there is nobody to talk to in the dialog.
       if (contactUri(request) === undefined) {
-        this.#refuse(arrival, 400, [], 'Missing Contact');
+        this.#refusals.refuse(arrival, 400, [], 'Missing Contact');
         return;
       }
     }
     this.#handOver(arrival, application);
-  }
-
-  #refuseUnwanted(arrival: Arrival, verb: string): void {
-    const { request } = arrival;
-    const { control } = this.#surroundings;
-    const { verbs } = control;
-    if (verbs.size === 0) {
-      if (NEEDS_STATE.has(request.method)) this.#refuse(arrival, 481);
-      else this.#refuse(arrival, 503, RETRY_AFTER, 'No application connected');
-    } else if (control.wants(verb)) {
-      this.#refuse(arrival, 503, RETRY_AFTER);
-    } else {
-      const allowed = new Set<string>([...SERVED_METHODS, ...[...verbs].map((each) => each.toUpperCase())]);
-      const methods = [...allowed].filter((each) => !each.includes(':')).join(', ');
-      this.#refuse(arrival, request.method === 'OPTIONS' ? 200 : 405, [['Allow', methods]]);
-    }
   }
 
   /** RFC 3261 §12.2.2. */
@@ -228,18 +198,18 @@ export class ServerSide implements AnswerJudge {
     const { dialogs } = this.#surroundings;
     const dialog = this.#dialogOf(request);
     if (dialog === undefined) {
-      this.#refuse(arrival, 481);
+      this.#refusals.refuse(arrival, 481);
       return;
     }
     const state = afterRequest(dialog.state, request);
     if (state === 'out-of-order') {
-      this.#refuse(arrival, 500, [['Retry-After', '1']], 'CSeq out of order');
+      this.#refusals.refuse(arrival, 500, [['Retry-After', '1']], 'CSeq out of order');
       return;
     }
     if (request.method === 'INVITE' && (dialog.inviting || dialog.invited)) {
       // RFC 3261 §14.2: one INVITE at a time; crossing ones are both put off.
-      if (dialog.inviting) this.#refuse(arrival, 491);
-      else this.#refuse(arrival, 500, [['Retry-After', '1']]);
+      if (dialog.inviting) this.#refusals.refuse(arrival, 491);
+      else this.#refusals.refuse(arrival, 500, [['Retry-After', '1']]);
       return;
     }
     dialog.state = state;
@@ -269,7 +239,7 @@ export class ServerSide implements AnswerJudge {
     const { request, received, via, key } = arrival;
     const invite = transactions.findServer(inviteKey);
     if (invite === undefined) {
-      this.#refuse(arrival, 481);
+      this.#refusals.refuse(arrival, 481);
       return;
     }
     const path = responsePath(via, received, transport);
@@ -307,17 +277,5 @@ export class ServerSide implements AnswerJudge {
       tagOf(headers.get('To')),
       tagOf(headers.get('From')),
     );
-  }
-
-  /** RFC 3261 §8.2.7: answered without state; the same request gets the same answer again. */
-  #refuse(arrival: Arrival, status: number, headers: HeaderList = [], reason?: string): void {
-    const { identifiers, transport } = this.#surroundings;
-    const { request, received, via, key } = arrival;
-    const response = responseTo(request, status, identifiers.statelessTag(key), reason);
-    for (const [name, value] of headers) response.headers.append(name, value);
-    this.#refused.add({ status: String(status) });
-    responsePath(via, received, transport)
-      .send(serializeMessage(response))
-      .catch(() => undefined);
   }
 }
