@@ -28,7 +28,10 @@ export class Database {
 
   constructor({ url, clock, random, logger }: DatabaseOptions) {
     this.isMysql = url.startsWith('mysql:');
-    this.knex = knexModule.default(this.isMysql ? mysqlConfig(url) : sqliteConfig(url));
+    this.knex = knexModule.default({
+      ...(this.isMysql ? mysqlConfig(url) : sqliteConfig(url)),
+      log: quietLog(logger),
+    });
     this.clock = clock;
     this.logger = logger;
     this.#random = random;
@@ -73,6 +76,12 @@ export class Database {
   }
 }
 
+/** knex prints to the console unless it is told where else; what failed is told by whoever asked for it. */
+function quietLog(logger: Logger): NonNullable<Knex.Config['log']> {
+  const tell = (message: unknown): void => logger.debug({ knex: String(message) }, 'database');
+  return { debug: tell, warn: tell, error: tell, deprecate: tell };
+}
+
 function sqliteConfig(url: string): Knex.Config {
   return {
     client: 'better-sqlite3',
@@ -109,7 +118,7 @@ function mysqlConfig(url: string): Knex.Config {
       user: decodeURIComponent(username),
       password: decodeURIComponent(password),
       database: decodeURIComponent(pathname.slice(1)),
-      charset: 'utf8mb4_bin',
+      charset: 'utf8mb4',
       connectTimeout: STORE_LIMITS.acquire,
     },
     pool: {

@@ -6,8 +6,8 @@ export const STORE_LIMITS = {
   acquire: 3_000,
   /** Connections to a database server. */
   connections: 10,
-  /** How long a writer of SQLite waits for another process. */
-  busy: 3_000,
+  /** How long a writer of SQLite waits for another process at a time; nothing else runs meanwhile. */
+  busy: 200,
   /** How long a commit waits for others to share it. */
   gather: 3,
   /** Texts committed together. */

@@ -74,8 +74,7 @@ async function migrate(database: Database, { clock, logger }: StoreOptions): Pro
       await database.knex.migrate.latest({ migrationSource });
       return;
     } catch (cause) {
-      const locked = cause instanceof Error && /lock/i.test(cause.name + cause.message);
-      if (!locked || clock.now() >= giveUpAt)
+      if (!isRace(cause) || clock.now() >= giveUpAt)
         throw new StoreUnavailable('bring the schema up to date', { cause });
       logger.warn(
         { error: describeError(cause) },
@@ -84,6 +83,11 @@ async function migrate(database: Database, { clock, logger }: StoreOptions): Pro
       await pause(clock, STORE_LIMITS.migrationPause);
     }
   }
+}
+
+/** Two that create the same tables, or one that finds the other's lock. */
+function isRace(error: unknown): boolean {
+  return error instanceof Error && /lock|already exists|duplicate/i.test(`${error.name} ${error.message}`);
 }
 
 /** A 200 means committed to disk: that is the database server's to keep, so its operator is told when it does not. */
