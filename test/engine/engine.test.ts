@@ -231,6 +231,28 @@ describe('the engine', () => {
       await peer.nextMessage(isResponse(481, 'SUBSCRIBE'));
     });
 
+    it('gives up a callee that rings for five minutes, and tells it', async () => {
+      app = await running.application();
+      const peer = await running.peer();
+      const ringing = deferred<unknown>();
+      const calling = app.createUAC(
+        `sip:b@127.0.0.1:${peer.port}`,
+        { localSdp: SDP },
+        { cbProvisional: ringing.resolve },
+      );
+      const failed = calling.then(
+        () => 0,
+        (error: unknown) => (error as { status: number }).status,
+      );
+      const invite = await peer.nextMessage(isRequest('INVITE'));
+      peer.send(rawResponse(invite, 180, 'Ringing', { tag: 'b' }));
+      await ringing.promise;
+      await clock.advance(300_000);
+      const cancel = await peer.nextMessage(isRequest('CANCEL'));
+      expect(cancel.header('Via')).to.equal(invite.header('Via'));
+      expect(await failed).to.equal(408);
+    });
+
     it('leaves no timer behind whatever is in progress as it closes', async () => {
       let seen = 0;
       app = await running.application({

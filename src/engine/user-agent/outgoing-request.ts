@@ -99,7 +99,10 @@ export class OutgoingRequest implements ClientTransactionUser {
 
   timedOut(): void {
     // A call that was cancelled and never answered is over all the same (RFC 3261 §9.1).
-    this.#answerLocally(this.#cancel === 'sent' ? 487 : 408);
+    const status = this.#cancel === 'sent' ? 487 : 408;
+    // A callee that rings for ever is told that nobody waits any more (§16.8).
+    if (this.#answered && this.#cancel === 'none' && this.order.method === 'INVITE') this.#sendCancel();
+    this.#answerLocally(status);
   }
 
   failed(): void {
