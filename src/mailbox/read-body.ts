@@ -49,7 +49,7 @@ export function readBody(contentType: string, content: Buffer): Body {
     kind,
     contentType: unwrapped.contentType,
     content: unwrapped.content,
-    messageId: wrapper === undefined ? null : (imdnHeaders(wrapper).messageId),
+    messageId: wrapper === undefined ? null : imdnHeaders(wrapper).messageId,
     subject: wrapper?.subject ?? null,
     sentAt: wrapper?.dateTime ?? null,
     urgent: wrapper !== undefined && isUrgent(wrapper),
