@@ -1,36 +1,53 @@
 /** RFC 3261 §7.3.3 and later registrations: compact forms. */
-const COMPACT: Readonly<Record<string, string>> = {
-  a: 'Accept-Contact',
-  b: 'Referred-By',
-  c: 'Content-Type',
-  d: 'Request-Disposition',
-  e: 'Content-Encoding',
-  f: 'From',
-  i: 'Call-ID',
-  j: 'Reject-Contact',
-  k: 'Supported',
-  l: 'Content-Length',
-  m: 'Contact',
-  o: 'Event',
-  r: 'Refer-To',
-  s: 'Subject',
-  t: 'To',
-  u: 'Allow-Events',
-  v: 'Via',
-  x: 'Session-Expires',
-  y: 'Identity',
-};
+const COMPACT: readonly (readonly [compact: string, name: string])[] = [
+  ['a', 'Accept-Contact'],
+  ['b', 'Referred-By'],
+  ['c', 'Content-Type'],
+  ['d', 'Request-Disposition'],
+  ['e', 'Content-Encoding'],
+  ['f', 'From'],
+  ['i', 'Call-ID'],
+  ['j', 'Reject-Contact'],
+  ['k', 'Supported'],
+  ['l', 'Content-Length'],
+  ['m', 'Contact'],
+  ['n', 'Identity-Info'],
+  ['o', 'Event'],
+  ['r', 'Refer-To'],
+  ['s', 'Subject'],
+  ['t', 'To'],
+  ['u', 'Allow-Events'],
+  ['v', 'Via'],
+  ['x', 'Session-Expires'],
+  ['y', 'Identity'],
+];
 
 /** Names that are not written with a capital after each hyphen alone. */
-const CANONICAL = new Map<string, string>(
-  ['Call-ID', 'CSeq', 'SIP-ETag', 'SIP-If-Match', 'WWW-Authenticate', 'MIME-Version', 'RAck', 'RSeq'].map(
-    (name) => [name.toLowerCase(), name],
-  ),
-);
+const IRREGULAR: readonly string[] = [
+  'Call-ID',
+  'Content-ID',
+  'CSeq',
+  'Min-SE',
+  'MIME-Version',
+  'P-Associated-URI',
+  'P-Visited-Network-ID',
+  'RAck',
+  'RSeq',
+  'Session-ID',
+  'SIP-ETag',
+  'SIP-If-Match',
+  'WWW-Authenticate',
+];
+
+const SPECIAL = new Map<string, string>([
+  ...COMPACT,
+  ...IRREGULAR.map((name): [string, string] => [name.toLowerCase(), name]),
+]);
 
 const known = new Map<string, string>();
-/** Spellings remembered; a peer that invents names must not grow the memory without end. */
+/** Spellings remembered, and the longest of them: a peer that invents names must not grow the memory without end. */
 const KNOWN_NAMES = 1024;
+const KNOWN_LENGTH = 64;
 
 /** The canonical spelling of a header name: compact forms written out, capitals as the RFCs have them. */
 export function canonicalName(name: string): string {
@@ -38,21 +55,26 @@ export function canonicalName(name: string): string {
   if (remembered !== undefined) return remembered;
   const lower = name.toLowerCase();
   const canonical =
-    COMPACT[lower] ??
-    CANONICAL.get(lower) ??
+    SPECIAL.get(lower) ??
     lower.replace(/(^|-)([a-z])/g, (_, before: string, letter: string) => before + letter.toUpperCase());
-  if (known.size < KNOWN_NAMES) known.set(name, canonical);
+  if (name.length <= KNOWN_LENGTH) {
+    if (known.size >= KNOWN_NAMES) known.clear();
+    known.set(name, canonical);
+  }
   return canonical;
 }
 
 /** RFC 3261 §7.3.1: headers whose grammar is a list, so that commas part their values. */
 export const LIST_HEADERS: ReadonlySet<string> = new Set([
   'Accept',
+  'Accept-Contact',
   'Accept-Encoding',
   'Accept-Language',
+  'Accept-Resource-Priority',
   'Alert-Info',
   'Allow',
   'Allow-Events',
+  'Call-Info',
   'Contact',
   'Content-Encoding',
   'Content-Language',
@@ -61,11 +83,16 @@ export const LIST_HEADERS: ReadonlySet<string> = new Set([
   'History-Info',
   'In-Reply-To',
   'P-Asserted-Identity',
+  'P-Associated-URI',
   'P-Preferred-Identity',
   'Path',
   'Proxy-Require',
+  'Reason',
   'Record-Route',
+  'Reject-Contact',
+  'Request-Disposition',
   'Require',
+  'Resource-Priority',
   'Route',
   'Service-Route',
   'Supported',

@@ -1,7 +1,7 @@
 import { MailboxError } from '../../core/errors.ts';
 import type { SipHeaders } from './sip-message.ts';
 
-/** What could be read of a request that is malformed: enough to answer it without state (RFC 3261 §8.2.7). */
+/** What could be read of a request that is malformed: a Via at least, which is enough to answer it without state. */
 export interface UnreadableRequest {
   readonly method: string;
   readonly headers: SipHeaders;

@@ -11,7 +11,7 @@ export function serializeMessage(message: SipMessage): Buffer {
       : `SIP/2.0 ${message.status} ${message.reason}`;
   let head = `${oneLine(startLine)}\r\n`;
   for (const [name, value] of message.headers.entries()) {
-    if (name !== 'Content-Length') head += `${name}: ${oneLine(value)}\r\n`;
+    if (name !== 'Content-Length') head += `${oneLine(name)}: ${oneLine(value)}\r\n`;
   }
   head += `Content-Length: ${message.body.length}\r\n\r\n`;
   const headLength = Buffer.byteLength(head);
@@ -21,6 +21,8 @@ export function serializeMessage(message: SipMessage): Buffer {
   return bytes;
 }
 
+const BREAKS = /[\r\n\0]/;
+
 function oneLine(value: string): string {
-  return /[\r\n\0]/.test(value) ? value.replace(/[\r\n\0]+/g, ' ') : value;
+  return BREAKS.test(value) ? value.replace(/[\r\n\0]+/g, ' ') : value;
 }

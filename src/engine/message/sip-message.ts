@@ -13,7 +13,9 @@ export class SipHeaders {
   }
 
   static from(entries: Iterable<readonly [string, string]>): SipHeaders {
-    return new SipHeaders(Array.from(entries, ([name, value]) => [canonicalName(name), value]));
+    const fields: [string, string][] = [];
+    for (const [name, value] of entries) fields.push([canonicalName(name), value]);
+    return new SipHeaders(fields);
   }
 
   /** The value of the first field of that name. */
@@ -49,6 +51,13 @@ export class SipHeaders {
     }
     this.#fields = this.#fields.filter(([field], index) => field !== wanted || index === first);
     this.#fields[first] = [wanted, value];
+  }
+
+  /** Gives the first field of that name another value, and leaves the others as they are. */
+  replaceFirst(name: string, value: string): void {
+    const wanted = canonicalName(name);
+    const first = this.#fields.findIndex(([field]) => field === wanted);
+    if (first !== -1) this.#fields[first] = [wanted, value];
   }
 
   append(name: string, value: string): void {

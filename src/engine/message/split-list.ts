@@ -13,10 +13,11 @@ export function splitList(value: string): string[] {
     if (quoted) {
       if (character === '\\') i++;
       else if (character === '"') quoted = false;
+    } else if (bracketed) {
+      bracketed = character !== '>';
     } else if (character === '"') quoted = true;
     else if (character === '<') bracketed = true;
-    else if (character === '>') bracketed = false;
-    else if (character === ',' && !bracketed) {
+    else if (character === ',') {
       parts.push(value.slice(start, i).trim());
       start = i + 1;
     }

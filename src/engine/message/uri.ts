@@ -48,7 +48,7 @@ export function parseUri(text: string): SipUri {
 export function parseParams(text: string): Map<string, string> {
   const params = new Map<string, string>();
   for (const [, name = '', value = ''] of text.matchAll(
-    /;\s*([^\s=;,]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^;,\s]*))?/g,
+    /;\s*([^\s=;,]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|\[[0-9A-Fa-f:.]*\]|[^;,\s]*))?/g,
   )) {
     params.set(name.toLowerCase(), value);
   }

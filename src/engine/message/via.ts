@@ -20,17 +20,20 @@ export class MalformedVia extends MailboxError {
 
 /** via-parm = sent-protocol LWS sent-by *( SEMI via-params ); blanks are allowed around the slashes and the colon. */
 const VIA =
-  /^\s*SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9-]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*(\d{1,5}))?\s*(;.*)?$/is;
+  /^\s*SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9-]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?:\s*:\s*(\d{1,5}))?\s*(;.*)?$/is;
 
 /** @throws MalformedVia */
 export function parseVia(text: string): Via {
   const match = VIA.exec(text);
   const host = match?.[2];
-  if (match?.[1] === undefined || host === undefined) throw new MalformedVia(text);
+  const port = match?.[3] === undefined ? undefined : Number(match[3]);
+  if (match?.[1] === undefined || host === undefined || (port !== undefined && port > 65_535)) {
+    throw new MalformedVia(text);
+  }
   return {
     transport: match[1].toUpperCase(),
     host: host.replace(/^\[|\]$/g, ''),
-    ...(match[3] === undefined ? {} : { port: Number(match[3]) }),
+    ...(port === undefined ? {} : { port }),
     params: parseParams(match[4] ?? ''),
   };
 }

@@ -2,12 +2,22 @@
 export const TRANSPORT_LIMITS = {
   /** Socket buffers asked of the kernel for UDP: a burst must outlive a pause of this process. */
   udpBuffer: 4 * 1024 * 1024,
-  /** Open TCP connections, both ways together; one more is closed at once. */
+  /** Datagrams the kernel would not take yet; beyond it they are dropped, as the network would. */
+  udpQueued: 8 * 1024 * 1024,
+  /** Open TCP connections of one listener, both ways together and those being made; one more is refused. */
   connections: 2_000,
   /** Bytes waiting for one peer that does not read; then its connection is closed. */
   queuedPerConnection: 2 * 1024 * 1024,
+  /** With more than this waiting for a peer, no more is read from it until it has taken all. */
+  pauseReadingAt: 256 * 1024,
+  /** How long a peer may leave us waiting so. */
+  stalled: 30_000,
+  /** How long a message may take to arrive once it has begun. */
+  messageArrival: 30_000,
   /** A connection without a byte either way is closed. */
   idle: 10 * 60 * 1000,
+  /** After an answer that ends a connection, how long the peer may take to read it. */
+  linger: 2_000,
   /** How long a connection of ours may take to be made. */
   connect: 5_000,
 } as const;

@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../core/clock.ts';
-import { deliver } from './deliver.ts';
+import { deliverMalformed, deliverMessage } from './deliver.ts';
 import { TRANSPORT_LIMITS } from './limits.ts';
 import { StreamFramer } from './stream-framer.ts';
 import type { Endpoint, Flow, TransportEvents } from './transport.ts';
 import { TransportError } from './transport.ts';
 
+/** RFC 5626 §4.4.1: the answer to a ping. */
 const PONG = Buffer.from('\r\n');
 
 /** One TCP connection that carries SIP, whoever opened it. */
@@ -16,7 +17,13 @@ export class TcpConnection implements Flow {
   readonly #clock: Clock;
   readonly #events: TransportEvents;
   readonly #framer = new StreamFramer();
-  #idle: Timer | undefined;
+  #lastActive: number;
+  #idle: Timer;
+  /** Runs while a message is arriving. */
+  #arrival: Timer | undefined;
+  /** Runs while the peer has too much left to read, and nothing is read from it. */
+  #stalled: Timer | undefined;
+  #linger: Timer | undefined;
   #failure: Error | undefined;
 
   constructor(
@@ -31,63 +38,117 @@ export class TcpConnection implements Flow {
     this.#socket = socket;
     this.#clock = clock;
     this.#events = events;
+    this.#lastActive = clock.now();
+    this.#idle = clock.after(TRANSPORT_LIMITS.idle, () => this.#checkIdle());
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('drain', () => this.#drained());
     socket.on('error', (error) => {
-      this.#failure = error;
+      this.#failure ??= error;
     });
     socket.on('close', () => {
-      this.#idle?.cancel();
+      for (const timer of [this.#idle, this.#arrival, this.#stalled, this.#linger]) timer?.cancel();
       onClosed(this);
       events.onFlowFailed(this, this.#failure ?? new TransportError('the connection was closed'));
     });
-    this.#touch();
+  }
+
+  /** Whether anything can still be sent. */
+  get usable(): boolean {
+    return this.#socket.writable;
   }
 
   async send(bytes: Buffer): Promise<void> {
-    if (this.#socket.destroyed || !this.#socket.writable) {
+    if (!this.usable) {
       throw new TransportError(`the connection to ${this.remote.address}:${this.remote.port} is gone`);
     }
     if (this.#socket.writableLength + bytes.length > TRANSPORT_LIMITS.queuedPerConnection) {
-      this.#failure = new TransportError('the peer does not read');
-      this.#socket.destroy();
-      throw this.#failure;
+      throw this.#fail('the peer does not read');
     }
-    this.#touch();
-    await new Promise<void>((resolve, reject) => {
+    this.#lastActive = this.#clock.now();
+    const written = new Promise<void>((resolve, reject) => {
       this.#socket.write(bytes, (error) => {
         if (error === undefined || error === null) resolve();
         else reject(new TransportError('the connection broke', { cause: error }));
       });
     });
+    if (this.#socket.writableLength > TRANSPORT_LIMITS.pauseReadingAt) this.#stall();
+    await written;
   }
 
+  /** Ends it at once. */
   close(): void {
     this.#socket.destroy();
   }
 
   #receive(chunk: Buffer): void {
-    this.#touch();
+    this.#lastActive = this.#clock.now();
+    let pinged = false;
     for (const framed of this.#framer.push(chunk)) {
+      if (this.#socket.destroyed) return;
       switch (framed.kind) {
         case 'message':
-          deliver(framed.bytes, this, this.#events);
+          deliverMessage(framed.message, this, this.#events);
+          break;
+        case 'malformed':
+          deliverMalformed(framed.error, this, this.#events);
           break;
         case 'ping':
-          // A peer that pings and does not read is bounded like any other.
-          this.send(PONG).catch(() => undefined);
+          pinged = true;
           break;
         case 'fault':
-          this.#events.onMalformed(framed.error, this.remote, this);
-          this.#failure = framed.error;
-          this.#socket.end(() => this.#socket.destroy());
+          deliverMalformed(framed.error, this, this.#events);
+          this.#endAfterAnswer(framed.error);
           break;
       }
     }
+    // One answer for all pings that came at once: a flood of them is not worth more.
+    if (pinged) this.send(PONG).catch(() => undefined);
+    this.#watchArrival();
   }
 
-  #touch(): void {
-    this.#idle?.cancel();
-    this.#idle = this.#clock.after(TRANSPORT_LIMITS.idle, () => this.#socket.destroy());
+  /** Threat: bytes that drip in keep a connection busy for ever. A message has a time within which it is there. */
+  #watchArrival(): void {
+    if (!this.#framer.midMessage) {
+      this.#arrival?.cancel();
+      this.#arrival = undefined;
+    } else {
+      this.#arrival ??= this.#clock.after(TRANSPORT_LIMITS.messageArrival, () =>
+        this.#fail('a message took too long to arrive'),
+      );
+    }
+  }
+
+  #stall(): void {
+    if (this.#stalled !== undefined) return;
+    this.#socket.pause();
+    this.#stalled = this.#clock.after(TRANSPORT_LIMITS.stalled, () => this.#fail('the peer does not read'));
+  }
+
+  #drained(): void {
+    if (this.#stalled === undefined) return;
+    this.#stalled.cancel();
+    this.#stalled = undefined;
+    this.#socket.resume();
+  }
+
+  /** The peer is given time to read the answer: closing on unread bytes would reset the connection under it. */
+  #endAfterAnswer(error: Error): void {
+    this.#failure ??= error;
+    this.#socket.end();
+    this.#linger = this.#clock.after(TRANSPORT_LIMITS.linger, () => this.#socket.destroy());
+  }
+
+  #checkIdle(): void {
+    const rest = this.#lastActive + TRANSPORT_LIMITS.idle - this.#clock.now();
+    if (rest <= 0) this.#fail('nothing was said on the connection');
+    else this.#idle = this.#clock.after(rest, () => this.#checkIdle());
+  }
+
+  #fail(what: string): Error {
+    const failure = new TransportError(what);
+    this.#failure ??= failure;
+    this.#socket.destroy();
+    return failure;
   }
 }

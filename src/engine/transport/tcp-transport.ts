@@ -4,6 +4,7 @@ import type { Server, Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import type { Logger } from '../../core/logger.ts';
+import { unmapped } from './addresses.ts';
 import { TRANSPORT_LIMITS } from './limits.ts';
 import { TcpConnection } from './tcp-connection.ts';
 import type { Endpoint, Flow, ListenAddress, TransportEvents } from './transport.ts';
@@ -19,7 +20,11 @@ export class TcpTransport {
   /** By remote address and port: a request to a peer takes the connection that is there (RFC 5923 §5). */
   readonly #connections = new Map<string, TcpConnection>();
   readonly #connecting = new Map<string, Promise<TcpConnection>>();
+  /** Sockets of connections that are not made yet. */
+  readonly #unmade = new Set<Socket>();
   #closed = false;
+  /** Whether the last one that came was refused: a flood is logged once. */
+  #refusing = false;
 
   private constructor(server: Server, events: TransportEvents, clock: Clock, logger: Logger) {
     const bound = server.address();
@@ -50,79 +55,84 @@ export class TcpTransport {
     return new TcpTransport(server, events, clock, logger);
   }
 
-  async flowTo(remote: Endpoint): Promise<Flow> {
-    const key = keyOf(remote);
-    const open = this.#connections.get(key);
-    if (open !== undefined) return open;
-    const underWay = this.#connecting.get(key) ?? this.#connect(remote);
-    this.#connecting.set(key, underWay);
-    try {
-      return await underWay;
-    } finally {
-      this.#connecting.delete(key);
-    }
+  /** Connections there are now, and being made. */
+  get size(): number {
+    return this.#connections.size + this.#unmade.size;
   }
 
+  /** The connection there is to `remote`. */
+  openFlow(remote: Endpoint): Flow | undefined {
+    const connection = this.#connections.get(keyOf(remote));
+    return connection?.usable === true ? connection : undefined;
+  }
+
+  /** The connection there is to `remote`, else a new one. @throws TransportError */
+  async flowTo(remote: Endpoint): Promise<Flow> {
+    const open = this.openFlow(remote);
+    if (open !== undefined) return open;
+    const key = keyOf(remote);
+    let underWay = this.#connecting.get(key);
+    if (underWay === undefined) {
+      underWay = this.#connect(remote).finally(() => this.#connecting.delete(key));
+      this.#connecting.set(key, underWay);
+    }
+    return await underWay;
+  }
+
+  /** Ends everything at once. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     const closed = once(this.#server, 'close');
     this.#server.close();
+    for (const socket of this.#unmade) socket.destroy(new Error('the transport was closed'));
     for (const connection of this.#connections.values()) connection.close();
     await closed;
   }
 
   async #connect(remote: Endpoint): Promise<TcpConnection> {
-    if (this.#closed || this.#connections.size >= TRANSPORT_LIMITS.connections) {
+    if (this.#closed) throw new TransportError('the transport is closed');
+    if (this.size >= TRANSPORT_LIMITS.connections) {
       throw new TransportError('no room for another connection');
     }
-    const socket = connect({ host: remote.address, port: remote.port });
+    const socket = connect({ host: remote.address, port: remote.port, noDelay: true });
+    this.#unmade.add(socket);
     try {
       const limit = TRANSPORT_LIMITS.connect;
       await withDeadline(this.#clock, limit, 'connecting', once(socket, 'connect'));
     } catch (cause) {
       socket.destroy();
-      throw new TransportError(`cannot connect to ${remote.address}:${remote.port}`, { cause });
-    }
-    if (this.#closed) {
-      socket.destroy();
-      throw new TransportError('the transport is closed');
+      throw new TransportError(`cannot connect to tcp:${remote.address}:${remote.port}`, { cause });
+    } finally {
+      this.#unmade.delete(socket);
     }
     return this.#keep(socket, remote);
   }
 
   #accept(socket: Socket): void {
     const { remoteAddress, remotePort } = socket;
-    if (
-      remoteAddress === undefined ||
-      remotePort === undefined ||
-      this.#connections.size >= TRANSPORT_LIMITS.connections
-    ) {
-      this.#logger.warn({ from: remoteAddress, open: this.#connections.size }, 'SIP connection refused');
+    const full = this.size >= TRANSPORT_LIMITS.connections;
+    if (full && !this.#refusing) {
+      this.#logger.warn({ from: remoteAddress, open: this.size }, 'SIP connections are refused: too many');
+    }
+    this.#refusing = full;
+    if (full || remoteAddress === undefined || remotePort === undefined) {
       socket.destroy();
       return;
     }
-    this.#keep(socket, { protocol: 'tcp', address: withoutMapping(remoteAddress), port: remotePort });
+    this.#keep(socket, { protocol: 'tcp', address: unmapped(remoteAddress), port: remotePort });
   }
 
   #keep(socket: Socket, remote: Endpoint): TcpConnection {
     const key = keyOf(remote);
-    const local: Endpoint = { ...this.local, address: localAddress(socket, this.local) };
+    // The port is the listener's: that is where a peer reaches us again.
+    const local: Endpoint = { ...this.local, address: unmapped(socket.localAddress ?? this.local.address) };
     const connection = new TcpConnection(socket, { local, remote }, this.#clock, this.#events, (closed) => {
       if (this.#connections.get(key) === closed) this.#connections.delete(key);
     });
     this.#connections.set(key, connection);
     return connection;
   }
-}
-
-/** The port is the listener's: that is where a peer reaches us again. */
-function localAddress(socket: Socket, listening: Endpoint): string {
-  return socket.localAddress === undefined ? listening.address : withoutMapping(socket.localAddress);
-}
-
-function withoutMapping(address: string): string {
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
 function keyOf({ address, port }: Endpoint): string {

@@ -1,8 +1,9 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Metrics } from '../../core/metrics.ts';
+import { reach } from './addresses.ts';
 import { TcpTransport } from './tcp-transport.ts';
-import type { Endpoint, Flow, ListenAddress, TransportEvents, TransportLayer } from './transport.ts';
+import type { Flow, ListenAddress, TransportEvents, TransportLayer } from './transport.ts';
 import { TransportError } from './transport.ts';
 import { UdpTransport } from './udp-transport.ts';
 
@@ -17,10 +18,13 @@ export interface TransportLayerOptions {
 export function createTransportLayer(options: TransportLayerOptions): TransportLayer {
   const { listen, clock, logger, metrics } = options;
   const received = metrics.counter('sip_received_total', 'SIP messages received', ['protocol']);
-  const malformed = metrics.counter('sip_malformed_total', 'SIP messages that could not be read', [
-    'protocol',
-  ]);
+  const malformed = metrics.counter(
+    'sip_malformed_total',
+    'SIP messages that could not be read, by the status they were worth',
+    ['protocol', 'status'],
+  );
   const transports: (UdpTransport | TcpTransport)[] = [];
+  let closed = false;
   const layer: TransportLayer = {
     onMessage: () => undefined,
     onMalformed: () => undefined,
@@ -37,12 +41,26 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
       }
     },
     close: async () => {
+      closed = true;
       await Promise.all(transports.map((transport) => transport.close()));
     },
     flowTo: async (target): Promise<Flow> => {
-      const transport = transports.find(({ local }) => reaches(local, target));
-      if (transport === undefined) throw new TransportError(`nothing here speaks ${target.protocol}`);
-      return await transport.flowTo(target);
+      if (target.protocol === 'tcp') {
+        for (const transport of transports) {
+          const there = transport instanceof TcpTransport ? transport.openFlow(target) : undefined;
+          if (there !== undefined) return there;
+        }
+      }
+      let best: UdpTransport | TcpTransport | undefined;
+      let reached = 0;
+      for (const transport of transports) {
+        const candidate = reach(transport.local, target);
+        if (candidate > reached) [best, reached] = [transport, candidate];
+      }
+      if (best === undefined) {
+        throw new TransportError(`no listener here reaches ${target.protocol}:${target.address}`);
+      }
+      return await best.flowTo(target);
     },
   };
   const events: TransportEvents = {
@@ -51,20 +69,17 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
       layer.onMessage(message);
     },
     onMalformed: (error, source, flow) => {
-      malformed.add({ protocol: source.protocol });
-      logger.info({ source, reason: error.reason }, 'malformed SIP message');
+      malformed.add({ protocol: source.protocol, status: String(error.status) });
       layer.onMalformed(error, source, flow);
     },
-    onFlowFailed: (flow, error) => layer.onFlowFailed(flow, error),
+    onFlowFailed: (flow, error) => {
+      // A connection that we ended with all the others is no loss.
+      if (!closed) layer.onFlowFailed(flow, error);
+    },
   };
   const open = (address: ListenAddress): Promise<UdpTransport | TcpTransport> =>
     address.protocol === 'udp'
       ? UdpTransport.open(address, events, logger)
       : TcpTransport.open(address, events, clock, logger);
   return layer;
-}
-
-/** A listener of the same protocol and IP version can send there. */
-function reaches(local: Endpoint, target: Endpoint): boolean {
-  return local.protocol === target.protocol && local.address.includes(':') === target.address.includes(':');
 }

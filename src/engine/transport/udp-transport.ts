@@ -1,11 +1,30 @@
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { isIP } from 'node:net';
 import type { Logger } from '../../core/logger.ts';
-import { deliver } from './deliver.ts';
+import { mapped, unmapped } from './addresses.ts';
+import { deliverDatagram } from './deliver.ts';
 import { TRANSPORT_LIMITS } from './limits.ts';
 import type { Endpoint, Flow, ListenAddress, TransportEvents } from './transport.ts';
 import { TransportError } from './transport.ts';
+
+/** One UDP socket and the address of a peer. */
+class UdpFlow implements Flow {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly #transport: UdpTransport;
+
+  constructor(transport: UdpTransport, remote: Endpoint) {
+    this.local = transport.local;
+    this.remote = remote;
+    this.#transport = transport;
+  }
+
+  send(bytes: Buffer): Promise<void> {
+    return this.#transport.send(bytes, this.remote);
+  }
+}
 
 /** SIP over one UDP socket (RFC 3261 §18). */
 export class UdpTransport {
@@ -21,8 +40,10 @@ export class UdpTransport {
     this.#events = events;
     socket.on('message', (bytes, remote) => this.#receive(bytes, remote));
     socket.on('error', (error) => logger.warn({ local: this.local, error: error.message }, 'UDP socket'));
-    const got = socket.getRecvBufferSize();
-    if (got < TRANSPORT_LIMITS.udpBuffer) logger.debug({ got }, 'the kernel gave a smaller UDP buffer');
+    const buffers = { receive: socket.getRecvBufferSize(), send: socket.getSendBufferSize() };
+    if (Math.min(buffers.receive, buffers.send) < TRANSPORT_LIMITS.udpBuffer) {
+      logger.debug({ ...buffers, asked: TRANSPORT_LIMITS.udpBuffer }, 'the kernel gave smaller UDP buffers');
+    }
   }
 
   /** @throws TransportError when the address cannot be had */
@@ -47,25 +68,30 @@ export class UdpTransport {
   }
 
   flowTo(remote: Endpoint): Flow {
-    const flow: Flow = {
-      local: this.local,
-      remote,
-      send: (bytes) =>
-        new Promise((resolve, reject) => {
-          if (this.#closed) {
-            reject(new TransportError('the UDP socket is closed'));
-            return;
-          }
-          this.#socket.send(bytes, remote.port, remote.address, (error) => {
-            if (error === null) {
-              resolve();
-              return;
-            }
-            reject(new TransportError(`cannot send to ${remote.address}:${remote.port}`, { cause: error }));
-          });
-        }),
-    };
-    return flow;
+    return new UdpFlow(this, remote);
+  }
+
+  /** Resolves when the kernel took the datagram. @throws TransportError */
+  async send(bytes: Buffer, { address, port }: Endpoint): Promise<void> {
+    const unsent = (cause: unknown): TransportError =>
+      new TransportError(`cannot send to udp:${address}:${port}`, { cause });
+    if (this.#closed) throw unsent('the socket is closed');
+    if (isIP(address) === 0) throw unsent('the address is not numeric');
+    if (this.#socket.getSendQueueSize() + bytes.length > TRANSPORT_LIMITS.udpQueued) {
+      throw unsent('too many datagrams wait');
+    }
+    const target = this.local.address.includes(':') ? mapped(address) : address;
+    await new Promise<void>((resolve, reject) => {
+      try {
+        this.#socket.send(bytes, port, target, (error) => {
+          if (error === null) resolve();
+          else reject(unsent(error));
+        });
+      } catch (error) {
+        // A port that is none is thrown at once.
+        reject(unsent(error));
+      }
+    });
   }
 
   async close(): Promise<void> {
@@ -76,8 +102,13 @@ export class UdpTransport {
   }
 
   #receive(bytes: Buffer, { address, port }: { address: string; port: number }): void {
-    // RFC 5626 §4.4: keep-alives of line ends alone, and the NULs some phones send, are no messages.
-    if (bytes.length <= 4 && bytes.every((byte) => byte === 0x0d || byte === 0x0a || byte === 0)) return;
-    deliver(bytes, this.flowTo({ protocol: 'udp', address, port }), this.#events);
+    if (this.#closed || isKeepAlive(bytes)) return;
+    const remote: Endpoint = { protocol: 'udp', address: unmapped(address), port };
+    deliverDatagram(bytes, this.flowTo(remote), this.#events);
   }
+}
+
+/** RFC 5626 §4.4: line ends alone, and the NULs some phones send, keep a way through a NAT open and say nothing. */
+function isKeepAlive(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0x0d || byte === 0x0a || byte === 0);
 }

@@ -1,0 +1,31 @@
+import type { Endpoint } from './transport.ts';
+
+const MAPPED = '::ffff:';
+
+/** A socket for both versions of IP sees `1.2.3.4` as `::ffff:1.2.3.4`; nobody else should. */
+export function unmapped(address: string): string {
+  return address.startsWith(MAPPED) && address.includes('.') ? address.slice(MAPPED.length) : address;
+}
+
+/** An address as an IPv6 socket takes it. */
+export function mapped(address: string): string {
+  return address.includes(':') ? address : MAPPED + address;
+}
+
+/**
+ * How well a listener at `local` serves to send to `target`: 0 not at all, more is better. A UDP socket sends from the
+ * address it is bound to, so one on loopback reaches no one outside; a new TCP connection picks its own.
+ */
+export function reach(local: Endpoint, target: Endpoint): number {
+  if (local.protocol !== target.protocol) return 0;
+  const everywhere = local.address === '::' || local.address === '0.0.0.0';
+  const sameVersion = local.address.includes(':') === target.address.includes(':');
+  const least = local.protocol === 'tcp' ? 1 : 0;
+  if (!sameVersion) return local.address === '::' ? 1 : least;
+  if (everywhere) return 3;
+  return isLoopback(local.address) === isLoopback(target.address) ? 4 : isLoopback(local.address) ? least : 2;
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
