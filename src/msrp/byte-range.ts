@@ -7,7 +7,7 @@ export interface ByteRange {
 
 const RANGE = /^\s*(\d{1,15})\s*-\s*(\d{1,15}|\*)\s*\/\s*(\d{1,15}|\*)\s*$/;
 
-/** Undefined for what is no range; no header at all means the whole message in one chunk. */
+/** Undefined for what is no range. */
 export function parseByteRange(text: string): ByteRange | undefined {
   const match = RANGE.exec(text);
   const start = Number(match?.[1]);
@@ -18,4 +18,9 @@ export function parseByteRange(text: string): ByteRange | undefined {
 
 export function formatByteRange({ start, end, total }: ByteRange): string {
   return `${start}-${end ?? '*'}/${total ?? '*'}`;
+}
+
+/** The range of a whole message of `length` bytes in one chunk. */
+export function wholeByteRange(length: number): string {
+  return formatByteRange({ start: 1, end: length, total: length });
 }

@@ -2,28 +2,25 @@ import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import { MalformedMsrp } from './errors.ts';
+import { responseTo } from './answers.ts';
 import type { ContinuationFlag, MsrpResponse, ParserEvent, RequestHead } from './frame.ts';
+import type { WholeRequest } from './incoming-requests.ts';
 import type { MsrpLimits } from './limits.ts';
 import { MsrpParser } from './parser.ts';
 
-/** A whole request: its chunk's body is kept up to the limit, and beyond it only counted. */
-export interface WholeRequest {
-  readonly head: RequestHead;
-  readonly body: Buffer;
-  readonly flag: ContinuationFlag;
-  /** The chunk was longer than any message may be; `body` is cut. */
-  readonly overlong: boolean;
-}
-
 /** Who takes what a connection reads. */
 export interface ConnectionOwner {
-  /** Resolves when the request is answered, or needs no answer. The next ones come meanwhile. */
+  /** Resolves when the request is answered, or needs no answer; must not reject. The next ones come meanwhile. */
   onRequest(connection: MsrpConnection, request: WholeRequest): Promise<void>;
-  /** A request may have to wait until its session is answered; undefined when it need not. */
-  holdBack(head: RequestHead): Promise<void> | undefined;
   onResponse(connection: MsrpConnection, response: MsrpResponse): void;
+  /** What came is no MSRP; the connection ends. `head` is of a request that can be answered. */
+  onMalformed(connection: MsrpConnection, error: Error, head?: RequestHead): void;
   onClosed(connection: MsrpConnection): void;
+}
+
+/** A session as the connection it runs over sees it. */
+export interface ConnectionMember {
+  onConnectionClosed(): void;
 }
 
 /** One TCP or TLS connection; any number of sessions may run over it (RFC 4975 §5.4). */
@@ -34,12 +31,14 @@ export class MsrpConnection {
   readonly #logger: Logger;
   readonly #owner: ConnectionOwner;
   readonly #parser: MsrpParser;
+  readonly #members = new Set<ConnectionMember>();
+  /** Read and parsed, not yet worked on. */
   #events: ParserEvent[] = [];
-  #held = false;
+  #request: { readonly head: RequestHead; readonly pieces: Buffer[]; size: number } | undefined;
+  /** Requests that wait for their answer. */
   #pending = 0;
-  #request: { head: RequestHead; pieces: Buffer[]; size: number } | undefined;
-  /** Sessions that run over it. */
-  #sessions = 0;
+  /** Nothing that comes is heard any more: only answers go out. */
+  #deaf = false;
   #end: Timer | undefined;
 
   constructor(
@@ -55,31 +54,34 @@ export class MsrpConnection {
     this.#parser = new MsrpParser(options.limits);
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('error', (error) => this.#logger.debug({ error: error.message }, 'MSRP connection'));
-    socket.on('close', () => {
-      this.#end?.cancel();
-      this.#events = [];
-      owner.onClosed(this);
-    });
+    socket.on('end', () => this.#endOnceAnswered());
+    socket.on('error', (error) => this.#logger.debug({ error: error.message }, 'MSRP connection failed'));
+    socket.on('close', () => this.#closed());
     // Whoever connects and belongs to no session is not kept.
     this.#endAfter(this.#limits.strangerTimeout);
   }
 
   /** A session runs over the connection from now. */
-  join(): void {
-    this.#sessions++;
-    this.#end?.cancel();
+  join(member: ConnectionMember): void {
+    this.#members.add(member);
+    if (!this.#deaf) this.#end?.cancel();
   }
 
   /** A session left; the connection ends a moment after the last one. */
-  leave(): void {
-    this.#sessions--;
-    if (this.#sessions === 0) this.#endAfter(this.#limits.linger);
+  leave(member: ConnectionMember): void {
+    if (!this.#members.delete(member) || this.#members.size > 0 || this.#deaf) return;
+    this.#endAfter(this.#limits.linger);
+  }
+
+  /** Answers a request as it wants to be answered. */
+  respond(head: RequestHead, status: number, comment: string): void {
+    const response = responseTo(head, status, comment);
+    if (response !== undefined) this.write(response);
   }
 
   /** One write for each message. A peer that does not read loses the connection. */
   write(bytes: Buffer): void {
-    if (this.#socket.destroyed || !this.#socket.writable) return;
+    if (!this.#socket.writable) return;
     if (this.#socket.writableLength + bytes.length > this.#limits.queuedPerConnection) {
       this.#logger.warn({ waiting: this.#socket.writableLength }, 'MSRP peer does not read');
       this.#socket.destroy();
@@ -88,53 +90,83 @@ export class MsrpConnection {
     this.#socket.write(bytes);
   }
 
+  /** Nobody is at the other end any more. */
+  get gone(): boolean {
+    return this.#socket.destroyed;
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }
 
   #endAfter(delay: number): void {
     this.#end?.cancel();
-    this.#end = this.#clock.after(delay, () => {
-      this.#socket.end();
-      // A peer that does not close its side does not hold the connection open.
-      this.#end = this.#clock.after(this.#limits.linger, () => this.#socket.destroy());
-    });
+    this.#end = this.#clock.after(delay, () => this.#endNow());
+  }
+
+  /** A peer that does not close its side does not hold the connection open. */
+  #endNow(): void {
+    this.#deaf = true;
+    this.#end?.cancel();
+    if (this.#socket.destroyed) return;
+    this.#socket.end();
+    this.#end = this.#clock.after(this.#limits.linger, () => this.#socket.destroy());
+  }
+
+  /** Nothing more comes that can be heard; what came is answered first, if that does not take long. */
+  #endOnceAnswered(): void {
+    if (this.#deaf) return;
+    this.#deaf = true;
+    if (this.#pending > 0 || this.#events.length > 0) this.#endAfter(this.#limits.linger);
+    else this.#endNow();
+  }
+
+  #closed(): void {
+    this.#deaf = true;
+    this.#end?.cancel();
+    this.#events = [];
+    this.#owner.onClosed(this);
+    for (const member of [...this.#members]) member.onConnectionClosed();
+    this.#members.clear();
   }
 
   #read(chunk: Buffer): void {
-    try {
-      for (const event of this.#parser.push(chunk)) this.#events.push(event);
-    } catch (error) {
-      if (!(error instanceof MalformedMsrp)) throw error;
-      this.#logger.info({ error: describeError(error) }, 'malformed MSRP');
-      this.#socket.destroy();
-      return;
-    }
+    if (this.#deaf) return;
+    for (const event of this.#parser.push(chunk)) this.#events.push(event);
     this.#work();
   }
 
+  /** Works on what was read, as long as not too many requests wait for their answer. */
   #work(): void {
-    while (!this.#held) {
+    while (this.#pending < this.#limits.pendingRequests) {
       const event = this.#events.shift();
-      if (event === undefined) return;
+      if (event === undefined) {
+        if (this.#socket.isPaused()) this.#socket.resume();
+        return;
+      }
       this.#take(event);
     }
+    this.#socket.pause();
   }
 
   #take(event: ParserEvent): void {
     switch (event.kind) {
-      case 'response':
-        this.#owner.onResponse(this, event.response);
-        break;
       case 'request':
         this.#request = { head: event.head, pieces: [], size: 0 };
-        this.#hold(this.#owner.holdBack(event.head));
         break;
       case 'body':
         this.#keep(event.bytes);
         break;
       case 'end':
         this.#finish(event.flag);
+        break;
+      case 'response':
+        this.#owner.onResponse(this, event.response);
+        break;
+      case 'malformed':
+        this.#logger.info({ error: describeError(event.error) }, 'malformed MSRP');
+        this.#owner.onMalformed(this, event.error, event.head);
+        this.#endOnceAnswered();
         break;
     }
   }
@@ -144,6 +176,7 @@ export class MsrpConnection {
     if (request === undefined) return;
     request.size += bytes.length;
     if (request.size <= this.#limits.maxMessageBytes) request.pieces.push(bytes);
+    else request.pieces.length = 0;
   }
 
   #finish(flag: ContinuationFlag): void {
@@ -151,24 +184,16 @@ export class MsrpConnection {
     if (request === undefined) return;
     this.#request = undefined;
     const overlong = request.size > this.#limits.maxMessageBytes;
-    const body = overlong ? Buffer.alloc(0) : Buffer.concat(request.pieces);
+    const body = Buffer.concat(request.pieces);
     this.#pending++;
-    if (this.#pending >= this.#limits.pendingRequests) this.#socket.pause();
-    void this.#owner.onRequest(this, { head: request.head, body, flag, overlong }).finally(() => {
-      this.#pending--;
-      if (!this.#held) this.#socket.resume();
-    });
+    void this.#owner
+      .onRequest(this, { head: request.head, body, flag, overlong })
+      .then(() => this.#answered());
   }
 
-  /** Reads no further until `wait` settles. */
-  #hold(wait: Promise<void> | undefined): void {
-    if (wait === undefined) return;
-    this.#held = true;
-    this.#socket.pause();
-    void wait.finally(() => {
-      this.#held = false;
-      this.#socket.resume();
-      this.#work();
-    });
+  #answered(): void {
+    this.#pending--;
+    this.#work();
+    if (this.#deaf && this.#pending === 0 && this.#events.length === 0) this.#endNow();
   }
 }

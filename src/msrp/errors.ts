@@ -45,6 +45,27 @@ export class SendTimedOut extends MailboxError {
   }
 }
 
+/** As many messages of ours wait in the session as may. */
+export class SendQueueFull extends MailboxError {
+  constructor(limit: number) {
+    super('SEND_QUEUE_FULL', `${limit} messages wait to be sent already`);
+  }
+}
+
+/** No connection to the peer could be made in the active role. */
+export class PeerUnreachable extends MailboxError {
+  constructor(uri: string, cause: unknown) {
+    super('PEER_UNREACHABLE', `no connection to ${uri}`, { cause });
+  }
+}
+
+/** Nothing listens for this transport. */
+export class NoMsrpListener extends MailboxError {
+  constructor(transport: string) {
+    super('NO_MSRP_LISTENER', `nothing listens for MSRP over ${transport}`);
+  }
+}
+
 /** The session ended before the message was answered. */
 export class SessionClosed extends MailboxError {
   constructor(why: string) {

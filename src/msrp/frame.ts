@@ -1,3 +1,5 @@
+import type { MalformedMsrp } from './errors.ts';
+
 /** RFC 4975 §7.1: `$` ends the message, `+` the chunk, `#` the message unfinished. */
 export type ContinuationFlag = '$' | '+' | '#';
 
@@ -9,6 +11,8 @@ export interface RequestHead {
   readonly transactId: string;
   readonly method: string;
   readonly headers: MsrpHeaders;
+  /** What is wrong with a head that cannot be read though its end can be found: to be answered 400. */
+  readonly fault?: string;
 }
 
 export interface MsrpResponse {
@@ -23,4 +27,6 @@ export type ParserEvent =
   | { readonly kind: 'request'; readonly head: RequestHead }
   | { readonly kind: 'body'; readonly bytes: Buffer }
   | { readonly kind: 'end'; readonly flag: ContinuationFlag }
-  | { readonly kind: 'response'; readonly response: MsrpResponse };
+  | { readonly kind: 'response'; readonly response: MsrpResponse }
+  /** The last one: what follows cannot be told apart any more. `head` is what was read of a request till then. */
+  | { readonly kind: 'malformed'; readonly error: MalformedMsrp; readonly head?: RequestHead };

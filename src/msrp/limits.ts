@@ -2,18 +2,28 @@
 export interface MsrpLimits {
   /** A message, all its chunks together. */
   readonly maxMessageBytes: number;
-  /** Messages of one session whose last chunk is still to come. */
+  /** Messages of one session whose last chunk is still to come; whole ones need no place. */
   readonly openMessages: number;
+  /** Room for all unfinished messages of one session together, in messages of the greatest size. */
+  readonly openRoom: number;
+  /** Stretches of one message that came with something missing between them. */
+  readonly stretches: number;
+  /** Messages of one session that were refused half-way, remembered to refuse their other chunks. */
+  readonly refusedMessages: number;
+  /** First line of a request or response. */
+  readonly startLine: number;
   /** Start line and headers of one request or response. */
   readonly head: number;
   /** Transaction identifier (RFC 4975 §9: 4 to 32 characters; some clients use more). */
   readonly transactId: number;
-  /** Connections at one time; one more is closed at once. */
+  /** Connections at one time, on each listener; one more is closed at once. */
   readonly connections: number;
   /** Bytes waiting for a peer that does not read; then its connection is closed. */
   readonly queuedPerConnection: number;
   /** Requests of one connection waiting for their answer; beyond them nothing more is read from it. */
   readonly pendingRequests: number;
+  /** Requests that wait for one session to be opened. */
+  readonly heldRequests: number;
   /** Messages of ours in flight in one session; one client was seen to choke on more. */
   readonly window: number;
   /** Messages of ours waiting for the window. */
@@ -22,6 +32,8 @@ export interface MsrpLimits {
   readonly responseTimeout: number;
   /** From a 200 to a REPORT that says otherwise; some clients send one. */
   readonly reportWait: number;
+  /** The same for a peer that was seen not to report, and for a message that asked for no report of success. */
+  readonly silentReportWait: number;
   /** From the offer or answer to the peer's first word in a session. */
   readonly bindTimeout: number;
   /** A connection that belongs to no session is closed after this. */
@@ -33,15 +45,21 @@ export interface MsrpLimits {
 export const MSRP_LIMITS: MsrpLimits = {
   maxMessageBytes: 65_536,
   openMessages: 8,
+  openRoom: 2,
+  stretches: 64,
+  refusedMessages: 32,
+  startLine: 1_024,
   head: 8_192,
   transactId: 64,
   connections: 5_000,
   queuedPerConnection: 16 * 1024 * 1024,
   pendingRequests: 50,
+  heldRequests: 16,
   window: 10,
   sendQueue: 1_000,
   responseTimeout: 30_000,
   reportWait: 2_000,
+  silentReportWait: 250,
   bindTimeout: 30_000,
   strangerTimeout: 15_000,
   linger: 1_500,

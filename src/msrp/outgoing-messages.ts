@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
-import { formatByteRange } from './byte-range.ts';
-import { SendFailed, SendTimedOut, SessionClosed } from './errors.ts';
+import { wholeByteRange } from './byte-range.ts';
+import { SendFailed, SendQueueFull, SendTimedOut, SessionClosed } from './errors.ts';
 import type { MsrpResponse, RequestHead } from './frame.ts';
 import type { MsrpLimits } from './limits.ts';
 import { serializeRequest } from './serializer.ts';
@@ -13,41 +13,57 @@ interface Outgoing {
   readonly message: OutgoingMessage;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
+  /** The peer answered 200; a report may still come. */
+  answered: boolean;
   timer?: Timer;
 }
 
 export interface OutgoingMessagesOptions {
   readonly toPath: string;
   readonly fromPath: string;
+  /** The peer's path leads over relays, so that a 200 is the relay's. */
+  readonly relayed: boolean;
   readonly limits: MsrpLimits;
   readonly clock: Clock;
   readonly random: Random;
-  write(bytes: Buffer): void;
+  readonly write: (bytes: Buffer) => void;
 }
+
+/** RFC 4975 §7.1.2: Status = namespace SP status-code [SP comment]; namespace 000 is MSRP's own. */
+const STATUS = /^000 (\d{3})(?: (.*))?$/;
 
 /**
  * The messages of ours in one session. Each is
  *
- *   waiting ──window──> in flight ──200──> reported? ──report of success, or none in time──> delivered
- *                            │                 └── report of failure ──> failed
- *                            └── other response, none in 30 s ──> failed
+ *   waiting ──window──> in flight ──200──> answered ──report of success, or none in time──> delivered
+ *                          │ │                └── report of failure ──> failed
+ *                          │ └── report of success, before its 200 ──> delivered
+ *                          └── other response, report of failure, neither in 30 s ──> failed
  *
  * One chunk and one write a message: widespread clients break on more.
  */
 export class OutgoingMessages {
   readonly #options: OutgoingMessagesOptions;
   #waiting: Outgoing[] = [];
-  readonly #inFlight = new Map<string, Outgoing>();
-  readonly #reported = new Map<string, Outgoing>();
+  /** In flight and answered, by transact-id. */
+  readonly #sent = new Map<string, Outgoing>();
+  #inFlight = 0;
   /** Undefined until the first message was answered: does this peer report at all? */
   #peerReports: boolean | undefined;
+  #started = false;
   #ended: string | undefined;
 
   constructor(options: OutgoingMessagesOptions) {
     this.#options = options;
   }
 
-  /** @throws SendFailed, SendTimedOut, SessionClosed */
+  /** The session is bound; nothing goes out before. */
+  start(): void {
+    this.#started = true;
+    this.#fillWindow();
+  }
+
+  /** @throws SendFailed, SendTimedOut, SessionClosed, SendQueueFull */
   send(message: OutgoingMessage): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) {
@@ -55,69 +71,58 @@ export class OutgoingMessages {
         return;
       }
       if (this.#waiting.length >= this.#options.limits.sendQueue) {
-        reject(new SessionClosed('too many messages wait'));
+        reject(new SendQueueFull(this.#options.limits.sendQueue));
         return;
       }
       const messageId = message.messageId ?? hexToken(this.#options.random, 96);
-      this.#waiting.push({ messageId, message, resolve, reject });
+      this.#waiting.push({ messageId, message, resolve, reject, answered: false });
       this.#fillWindow();
     });
   }
 
   /** A response to one of ours; responses to anything else are ignored. */
   onResponse({ transactId, status, comment }: MsrpResponse): void {
-    const outgoing = this.#inFlight.get(transactId);
-    if (outgoing === undefined) return;
-    this.#inFlight.delete(transactId);
+    const outgoing = this.#sent.get(transactId);
+    if (outgoing === undefined || outgoing.answered) return;
     outgoing.timer?.cancel();
-    if (status !== 200) outgoing.reject(new SendFailed(status, comment));
-    else if (outgoing.message.successReport === false || this.#peerReports === false) outgoing.resolve();
-    else this.#awaitReport(outgoing);
+    if (status === 200) this.#awaitReport(transactId, outgoing);
+    else this.#settle(transactId, new SendFailed(status, comment));
     this.#fillWindow();
   }
 
-  /** RFC 4975 §7.1.2: Status = namespace SP status-code [SP comment]; namespace 000 is MSRP's own. */
+  /** A report on one of ours, which may overtake the response. Its Byte-Range is not looked at: some clients count characters. */
   onReport({ headers }: RequestHead): void {
-    const messageId = headers.get('message-id') ?? '';
-    const [, status = '', comment = ''] = /^000 (\d{3})(?: (.*))?$/.exec(headers.get('status') ?? '') ?? [];
-    if (status === '') return;
+    const [, status, comment = ''] = STATUS.exec(headers.get('status') ?? '') ?? [];
+    if (status === undefined) return;
     this.#peerReports = true;
-    const settle = (outgoing: Outgoing): void => {
-      outgoing.timer?.cancel();
-      if (status === '200') outgoing.resolve();
-      else outgoing.reject(new SendFailed(Number(status), comment));
-    };
-    const reported = this.#reported.get(messageId);
-    if (reported !== undefined) {
-      this.#reported.delete(messageId);
-      settle(reported);
-      return;
-    }
-    // A report may overtake the response; one of failure says all there is to say.
-    for (const [transactId, outgoing] of this.#inFlight) {
-      if (outgoing.messageId !== messageId || status === '200') continue;
-      this.#inFlight.delete(transactId);
-      settle(outgoing);
+    const messageId = headers.get('message-id');
+    for (const [transactId, outgoing] of this.#sent) {
+      if (outgoing.messageId !== messageId) continue;
+      this.#settle(transactId, status === '200' ? undefined : new SendFailed(Number(status), comment));
       this.#fillWindow();
       return;
     }
   }
 
+  /** What was not delivered for sure is rejected. */
   end(why: string): void {
+    if (this.#ended !== undefined) return;
     this.#ended = why;
-    const open = [...this.#waiting, ...this.#inFlight.values()];
-    // Answered 200 already: without its session no report can say otherwise.
-    const answered = [...this.#reported.values()];
+    for (const [transactId, { answered }] of [...this.#sent]) {
+      const delivered = answered && !this.#reportIsDue();
+      this.#settle(transactId, delivered ? undefined : new SessionClosed(why));
+    }
+    for (const { reject } of this.#waiting) reject(new SessionClosed(why));
     this.#waiting = [];
-    this.#inFlight.clear();
-    this.#reported.clear();
-    for (const outgoing of [...open, ...answered]) outgoing.timer?.cancel();
-    for (const outgoing of answered) outgoing.resolve();
-    for (const outgoing of open) outgoing.reject(new SessionClosed(why));
+  }
+
+  /** A 200 of a peer that reports, or of a relay, is not the last word. */
+  #reportIsDue(): boolean {
+    return this.#peerReports === true || this.#options.relayed;
   }
 
   #fillWindow(): void {
-    while (this.#ended === undefined && this.#inFlight.size < this.#options.limits.window) {
+    while (this.#started && this.#ended === undefined && this.#inFlight < this.#options.limits.window) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       this.#launch(next);
@@ -128,10 +133,10 @@ export class OutgoingMessages {
     const { clock, random, limits, toPath, fromPath, write } = this.#options;
     const { content, contentType, successReport } = outgoing.message;
     const transactId = unusedTransactId(random, content);
-    this.#inFlight.set(transactId, outgoing);
+    this.#sent.set(transactId, outgoing);
+    this.#inFlight++;
     outgoing.timer = clock.after(limits.responseTimeout, () => {
-      this.#inFlight.delete(transactId);
-      outgoing.reject(new SendTimedOut(limits.responseTimeout));
+      this.#settle(transactId, new SendTimedOut(limits.responseTimeout));
       this.#fillWindow();
     });
     write(
@@ -143,7 +148,7 @@ export class OutgoingMessages {
           ['From-Path', fromPath],
           ['Message-ID', outgoing.messageId],
           ...(successReport === false ? [] : ([['Success-Report', 'yes']] as const)),
-          ['Byte-Range', formatByteRange({ start: 1, end: content.length, total: content.length })],
+          ['Byte-Range', wholeByteRange(content.length)],
           ['Content-Type', contentType],
         ],
         body: content,
@@ -151,14 +156,27 @@ export class OutgoingMessages {
     );
   }
 
-  #awaitReport(outgoing: Outgoing): void {
+  /** A peer that never reports must not cost every message the whole wait. */
+  #awaitReport(transactId: string, outgoing: Outgoing): void {
     const { clock, limits } = this.#options;
-    this.#reported.set(outgoing.messageId, outgoing);
-    outgoing.timer = clock.after(limits.reportWait, () => {
-      this.#reported.delete(outgoing.messageId);
-      this.#peerReports ??= false;
-      outgoing.resolve();
+    outgoing.answered = true;
+    this.#inFlight--;
+    const wanted = outgoing.message.successReport !== false;
+    const wait = wanted && this.#peerReports !== false ? limits.reportWait : limits.silentReportWait;
+    outgoing.timer = clock.after(wait, () => {
+      if (wanted) this.#peerReports ??= false;
+      this.#settle(transactId);
     });
+  }
+
+  #settle(transactId: string, failure?: Error): void {
+    const outgoing = this.#sent.get(transactId);
+    if (outgoing === undefined) return;
+    this.#sent.delete(transactId);
+    outgoing.timer?.cancel();
+    if (!outgoing.answered) this.#inFlight--;
+    if (failure === undefined) outgoing.resolve();
+    else outgoing.reject(failure);
   }
 }
 

@@ -1,5 +1,6 @@
 import { MalformedMsrp } from './errors.ts';
-import type { ContinuationFlag, ParserEvent } from './frame.ts';
+import type { ContinuationFlag, ParserEvent, RequestHead } from './frame.ts';
+import type { MsrpLimits } from './limits.ts';
 
 /*
  * RFC 4975 §9:
@@ -9,169 +10,228 @@ import type { ContinuationFlag, ParserEvent } from './frame.ts';
  *   content-stuff = *(Other-Mime-header CRLF) CRLF data CRLF
  *   end-line      = "-------" transact-id continuation-flag CRLF       flag = "+" / "$" / "#"
  *   ident         = ALPHANUM 3*31ident-char, ident-char = ALPHANUM / "." / "-" / "+" / "%" / "="
+ *   hname         = ALPHA *token
  */
+const PROTOCOL = 'MSRP ';
 const START_LINE = /^MSRP ([A-Za-z0-9][A-Za-z0-9.\-+%=]{3,}) (?:([A-Z][A-Za-z0-9_]*)|(\d{3})(?: (.*))?)$/;
+const HEADER = /^([A-Za-z][A-Za-z0-9\-!#$%&'*+.^_`|~]*)[ \t]*:(.*)$/;
 const DASHES = '-------';
-const CR = 0x0d;
-const LF = 0x0a;
+const CRLF = '\r\n';
+const [CR, LF] = [0x0d, 0x0a];
 
-type State =
-  | { readonly kind: 'start' }
-  | { readonly kind: 'head'; readonly start: RegExpExecArray; readonly headers: Map<string, string> }
-  | { readonly kind: 'body'; readonly marker: Buffer };
+interface Start {
+  readonly transactId: string;
+  /** Undefined in a response. */
+  readonly method: string | undefined;
+  readonly status: number;
+  readonly comment: string;
+}
+
+interface Head {
+  readonly kind: 'head';
+  readonly start: Start;
+  readonly headers: Map<string, string>;
+  /** Bytes of start line and headers so far. */
+  size: number;
+  fault: string | undefined;
+}
+
+interface Body {
+  readonly kind: 'body';
+  /** The end-line up to its flag, and the line end before it. */
+  readonly marker: Buffer;
+  /** A response has no body; one that comes all the same is passed over. */
+  readonly wanted: boolean;
+  /** Bytes at the front of the buffer that belong to the blank line before the body. */
+  skip: number;
+}
+
+type State = { readonly kind: 'start' } | Head | Body | { readonly kind: 'broken' };
 
 /**
  * Reads a connection: bytes in, events out, no I/O. A body passes through in pieces as it comes; what is kept back is never
  * more than a head or the length of an end-line.
  */
 export class MsrpParser {
-  readonly #maxHead: number;
-  readonly #maxTransactId: number;
+  readonly #limits: Pick<MsrpLimits, 'startLine' | 'head' | 'transactId'>;
   #buffer: Buffer = Buffer.alloc(0);
   #state: State = { kind: 'start' };
-  /** Bytes of start line and headers read so far. */
-  #headBytes = 0;
-  /** Whether some of the present body was passed on already. */
-  #bodyBegan = false;
 
-  constructor(limits: { readonly head: number; readonly transactId: number }) {
-    this.#maxHead = limits.head;
-    this.#maxTransactId = limits.transactId;
+  constructor(limits: Pick<MsrpLimits, 'startLine' | 'head' | 'transactId'>) {
+    this.#limits = limits;
   }
 
-  /** @throws MalformedMsrp; the stream cannot be read on then */
+  /** What the bytes bring to an end. After an event `malformed` nothing more is read. */
   push(chunk: Buffer): ParserEvent[] {
-    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
     const events: ParserEvent[] = [];
-    while (this.#state.kind === 'body' ? this.#readBody(this.#state.marker, events) : this.#readLine(events));
+    if (this.#state.kind === 'broken') return events;
+    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
+    while (this.#step(events));
     return events;
   }
 
-  /** Reads one line of a head; false when more bytes are needed. */
-  #readLine(events: ParserEvent[]): boolean {
-    const end = this.#buffer.indexOf('\r\n', 0, 'latin1');
-    const size = end === -1 ? this.#buffer.length : end + 2;
-    if (this.#headBytes + size > this.#maxHead) throw new MalformedMsrp('the head is too long');
+  /** Goes on by one line or piece of a body; false when more bytes are needed. */
+  #step(events: ParserEvent[]): boolean {
+    switch (this.#state.kind) {
+      case 'start':
+        return this.#readStartLine(events);
+      case 'head':
+        return this.#readHeadLine(this.#state, events);
+      case 'body':
+        return this.#readBody(this.#state, events);
+      case 'broken':
+        return false;
+    }
+  }
+
+  #readStartLine(events: ParserEvent[]): boolean {
+    const end = this.#buffer.indexOf(CRLF, 0, 'latin1');
+    if (end === 0) {
+      // Blank lines between messages are no part of the grammar, and do no harm.
+      this.#consume(CRLF.length);
+      return true;
+    }
+    const begun = this.#buffer.toString('latin1', 0, PROTOCOL.length);
+    const size = end === -1 ? this.#buffer.length : end;
+    if (!PROTOCOL.startsWith(begun) && begun !== '\r') return this.#break('this is not MSRP', events);
+    if (size > this.#limits.startLine) return this.#break('the start line is too long', events);
     if (end === -1) return false;
     const line = this.#buffer.toString('utf8', 0, end);
-    if (this.#state.kind === 'start') {
-      this.#consume(end + 2);
-      this.#headBytes = end + 2;
-      this.#startLine(line);
-      return true;
+    const [, transactId = '', method, status, comment = ''] = START_LINE.exec(line) ?? [];
+    if (transactId === '' || transactId.length > this.#limits.transactId) {
+      return this.#break(`not a start line: ${JSON.stringify(line.slice(0, 80))}`, events);
     }
-    if (this.#state.kind !== 'head') return true;
-    return this.#headLine(this.#state, line, end, events);
-  }
-
-  #startLine(line: string): void {
-    // Blank lines between messages are no part of the grammar, and do no harm.
-    if (line === '') return;
-    const start = START_LINE.exec(line);
-    if (start === null || (start[1] ?? '').length > this.#maxTransactId) {
-      throw new MalformedMsrp(`not a start line: ${JSON.stringify(line.slice(0, 80))}`);
-    }
-    this.#state = { kind: 'head', start, headers: new Map() };
-  }
-
-  #headLine(
-    state: Extract<State, { kind: 'head' }>,
-    line: string,
-    end: number,
-    events: ParserEvent[],
-  ): boolean {
-    const transactId = state.start[1] ?? '';
-    if (line === '') {
-      if (state.start[2] === undefined) throw new MalformedMsrp('a response has no body');
-      // The line end of the blank line stays: an end-line that follows at once ends an empty body.
-      events.push(headEvent(state));
-      this.#state = { kind: 'body', marker: Buffer.from(`\r\n${DASHES}${transactId}`, 'latin1') };
-      return true;
-    }
-    this.#consume(end + 2);
-    this.#headBytes += end + 2;
-    const flag = endLineFlag(line, transactId);
-    if (flag !== undefined) {
-      events.push(headEvent(state));
-      if (state.start[2] !== undefined) events.push({ kind: 'end', flag });
-      this.#state = { kind: 'start' };
-      return true;
-    }
-    const colon = line.indexOf(':');
-    if (colon < 1) throw new MalformedMsrp(`not a header: ${JSON.stringify(line.slice(0, 80))}`);
-    const name = line.slice(0, colon).trim().toLowerCase();
-    if (!state.headers.has(name)) state.headers.set(name, line.slice(colon + 1).trim());
+    this.#consume(end + CRLF.length);
+    const start = { transactId, method, status: Number(status), comment };
+    this.#state = { kind: 'head', start, headers: new Map(), size: end + CRLF.length, fault: undefined };
     return true;
   }
 
-  /** Passes the body on up to what may be the beginning of its end-line; false when more bytes are needed. */
-  #readBody(marker: Buffer, events: ParserEvent[]): boolean {
-    // Until the body's first byte was passed on, the buffer begins with the line end of the blank line.
-    const skip = this.#bodyBegan ? 0 : 2;
+  #readHeadLine(head: Head, events: ParserEvent[]): boolean {
+    const end = this.#buffer.indexOf(CRLF, 0, 'latin1');
+    const size = end === -1 ? this.#buffer.length : end + CRLF.length;
+    if (head.size + size > this.#limits.head) return this.#break('the head is too long', events);
+    if (end === -1) return false;
+    const line = this.#buffer.toString('utf8', 0, end);
+    if (line === '') {
+      this.#beginBody(head, events);
+      return true;
+    }
+    this.#consume(size);
+    head.size += size;
+    const flag = endLineFlag(line, head.start.transactId);
+    if (flag === undefined) {
+      takeHeader(head, line);
+      return true;
+    }
+    events.push(headEvent(head));
+    if (head.start.method !== undefined) events.push({ kind: 'end', flag });
+    this.#state = { kind: 'start' };
+    return true;
+  }
+
+  #beginBody(head: Head, events: ParserEvent[]): void {
+    const { transactId, method } = head.start;
+    events.push(headEvent(head));
+    // The line end of the blank line stays: an end-line that follows it at once ends an empty body.
+    this.#state = {
+      kind: 'body',
+      marker: Buffer.from(`${CRLF}${DASHES}${transactId}`, 'latin1'),
+      wanted: method !== undefined,
+      skip: CRLF.length,
+    };
+  }
+
+  /** Passes the body on up to what may be the beginning of its end-line. */
+  #readBody(body: Body, events: ParserEvent[]): boolean {
     for (let from = 0; ;) {
-      const found = this.#buffer.indexOf(marker, from);
+      const found = this.#buffer.indexOf(body.marker, from);
       if (found === -1) {
-        this.#passOn(skip, keptFrom(this.#buffer, marker), events);
+        this.#passOn(body, tailThatMayBegin(body.marker, this.#buffer), events);
         return false;
       }
-      const after = found + marker.length;
-      const flag = this.#buffer[after];
-      const [cr, lf] = [this.#buffer[after + 1], this.#buffer[after + 2]];
-      const looksRight =
-        (flag === undefined || isFlag(flag)) &&
-        (cr === undefined || cr === CR) &&
-        (lf === undefined || lf === LF);
-      if (!looksRight) {
-        // A line of the body that only begins like an end-line.
+      const flag = flagAt(this.#buffer, found + body.marker.length);
+      if (flag === 'no flag') {
+        // A line of the body that only begins like the end-line.
         from = found + 1;
         continue;
       }
-      if (lf === undefined || flag === undefined) {
-        this.#passOn(skip, found, events);
-        return false;
-      }
-      this.#passOn(skip, found, events);
-      events.push({ kind: 'end', flag: String.fromCharCode(flag) as ContinuationFlag });
-      this.#consume(this.#buffer.indexOf(marker) + marker.length + 3);
+      this.#passOn(body, found, events);
+      if (flag === 'unfinished') return false;
+      if (body.wanted) events.push({ kind: 'end', flag });
+      this.#consume(body.marker.length + flag.length + CRLF.length);
       this.#state = { kind: 'start' };
-      this.#bodyBegan = false;
       return true;
     }
   }
 
-  /** Hands out the bytes before `end`, the first `skip` of which are not the body's. */
-  #passOn(skip: number, end: number, events: ParserEvent[]): void {
-    if (end <= skip) return;
-    events.push({ kind: 'body', bytes: this.#buffer.subarray(skip, end) });
+  /** Hands out the bytes before `end`. */
+  #passOn(body: Body, end: number, events: ParserEvent[]): void {
+    if (end > body.skip && body.wanted) {
+      events.push({ kind: 'body', bytes: this.#buffer.subarray(body.skip, end) });
+    }
+    body.skip = Math.max(0, body.skip - end);
     this.#consume(end);
-    this.#bodyBegan = true;
   }
 
   #consume(length: number): void {
     this.#buffer = this.#buffer.subarray(length);
   }
+
+  #break(what: string, events: ParserEvent[]): false {
+    const error = new MalformedMsrp(what);
+    const state = this.#state;
+    const head = state.kind === 'head' && state.start.method !== undefined ? requestHead(state) : undefined;
+    events.push({ kind: 'malformed', error, ...(head === undefined ? {} : { head }) });
+    this.#state = { kind: 'broken' };
+    this.#buffer = Buffer.alloc(0);
+    return false;
+  }
 }
 
-function headEvent({ start, headers }: Extract<State, { kind: 'head' }>): ParserEvent {
-  const [, transactId = '', method, status, comment = ''] = start;
+function takeHeader(head: Head, line: string): void {
+  const [, name, value = ''] = HEADER.exec(line) ?? [];
+  if (name === undefined) {
+    head.fault ??= `not a header: ${JSON.stringify(line.slice(0, 80))}`;
+    return;
+  }
+  const key = name.toLowerCase();
+  if (!head.headers.has(key)) head.headers.set(key, value.trim());
+}
+
+function headEvent(head: Head): ParserEvent {
+  const { transactId, method, status, comment } = head.start;
   return method === undefined
-    ? { kind: 'response', response: { transactId, status: Number(status), comment, headers } }
-    : { kind: 'request', head: { transactId, method, headers } };
+    ? { kind: 'response', response: { transactId, status, comment, headers: head.headers } }
+    : { kind: 'request', head: requestHead(head) };
+}
+
+function requestHead({ start, headers, fault }: Head): RequestHead {
+  const { transactId, method = '' } = start;
+  return { transactId, method, headers, ...(fault === undefined ? {} : { fault }) };
 }
 
 function endLineFlag(line: string, transactId: string): ContinuationFlag | undefined {
-  if (!line.startsWith(DASHES) || line.length !== DASHES.length + transactId.length + 1) return undefined;
-  if (!line.startsWith(transactId, DASHES.length)) return undefined;
-  const flag = line.slice(-1);
-  return flag === '$' || flag === '+' || flag === '#' ? flag : undefined;
+  const end = `${DASHES}${transactId}`;
+  const flag = line.slice(end.length);
+  return line.startsWith(end) && isFlag(flag) ? flag : undefined;
 }
 
-function isFlag(byte: number): boolean {
-  return byte === 0x24 || byte === 0x2b || byte === 0x23;
+/** What stands where an end-line has its flag and line end. */
+function flagAt(bytes: Buffer, at: number): ContinuationFlag | 'no flag' | 'unfinished' {
+  const [flag, cr, lf] = [bytes[at], bytes[at + 1], bytes[at + 2]];
+  if (flag === undefined) return 'unfinished';
+  const character = String.fromCharCode(flag);
+  if (!isFlag(character) || (cr ?? CR) !== CR || (lf ?? LF) !== LF) return 'no flag';
+  return lf === undefined ? 'unfinished' : character;
+}
+
+function isFlag(character: string): character is ContinuationFlag {
+  return character === '$' || character === '+' || character === '#';
 }
 
 /** Where the longest tail of `bytes` begins that may turn out to be the beginning of the marker. */
-function keptFrom(bytes: Buffer, marker: Buffer): number {
+function tailThatMayBegin(marker: Buffer, bytes: Buffer): number {
   for (let start = Math.max(0, bytes.length - marker.length + 1); start < bytes.length; start++) {
     if (bytes[start] !== CR) continue;
     if (marker.subarray(0, bytes.length - start).equals(bytes.subarray(start))) return start;

@@ -8,6 +8,7 @@ export function serializeRequest(request: {
   readonly transactId: string;
   readonly method: string;
   readonly headers: HeaderLines;
+  /** The transact-id must not stand in it behind seven dashes. */
   readonly body?: Buffer;
   readonly flag?: ContinuationFlag;
 }): Buffer {
@@ -25,10 +26,15 @@ export function serializeResponse(response: {
   readonly headers: HeaderLines;
 }): Buffer {
   const { transactId, status, comment, headers } = response;
-  const start = comment === '' ? `${status}` : `${status} ${comment}`;
-  return Buffer.from(`MSRP ${transactId} ${start}\r\n${lines(headers)}-------${transactId}$\r\n`, 'utf8');
+  const start = oneLine(`MSRP ${transactId} ${status} ${comment}`).trimEnd();
+  return Buffer.from(`${start}\r\n${lines(headers)}-------${transactId}$\r\n`, 'utf8');
 }
 
 function lines(headers: HeaderLines): string {
-  return headers.map(([name, value]) => `${name}: ${value.replace(/[\r\n]+/g, ' ')}\r\n`).join('');
+  return headers.map(([name, value]) => `${name}: ${oneLine(value)}\r\n`).join('');
+}
+
+/** What came from outside must not bring header lines of its own. */
+function oneLine(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ');
 }

@@ -1,6 +1,6 @@
 import { MalformedMsrpUri } from './errors.ts';
 
-/** RFC 4975 §6. Written back as it came: a path is compared by others to the letter. */
+/** RFC 4975 §6. Written back as it came: others compare a path to the letter. */
 export interface MsrpUri {
   readonly scheme: 'msrp' | 'msrps';
   /** Without the brackets of an IPv6 reference. */
@@ -8,6 +8,8 @@ export interface MsrpUri {
   readonly port: number;
   /** '' when there is none: a relay's own URI may lack it. */
   readonly sessionId: string;
+  /** `tcp` but for transports nobody has defined yet. */
+  readonly transport: string;
   /** The URI as a whole. */
   readonly text: string;
 }
@@ -20,33 +22,55 @@ const DEFAULT_PORT = 2855;
  * session-id = 1*( unreserved / "+" / "=" / "/" ), transport = "tcp" / 1*ALPHANUM
  */
 const URI =
-  /^(msrps?):\/\/(?:[^@\s/]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?(?:\/([A-Za-z0-9\-._~+=/]*))?;([A-Za-z0-9]+)((?:;[^\s;]+)*)$/i;
+  /^(msrps?):\/\/(?:[^@\s/]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?(?:\/([A-Za-z0-9\-._~+=/]*))?;([A-Za-z0-9]+)(?:;[^\s;]+)*$/i;
 
 /** @throws MalformedMsrpUri */
 export function parseMsrpUri(text: string): MsrpUri {
-  const match = URI.exec(text);
-  const host = match?.[2];
-  const port = match?.[3] === undefined ? DEFAULT_PORT : Number(match[3]);
-  if (match === null || host === undefined || port > 65_535) throw new MalformedMsrpUri(text);
+  const [, scheme = '', host = '', digits, sessionId = '', transport = ''] = URI.exec(text) ?? [];
+  const port = digits === undefined ? DEFAULT_PORT : Number(digits);
+  if (host === '' || port > 65_535) throw new MalformedMsrpUri(text);
   return {
-    scheme: match[1]?.toLowerCase() === 'msrps' ? 'msrps' : 'msrp',
+    scheme: scheme.toLowerCase() === 'msrps' ? 'msrps' : 'msrp',
     host: host.replace(/^\[|\]$/g, ''),
     port,
-    sessionId: match[4] ?? '',
+    sessionId,
+    transport,
     text,
   };
 }
 
 /** A To-Path or From-Path: URIs parted by blanks, at least one. @throws MalformedMsrpUri */
 export function parseMsrpPath(text: string): MsrpUri[] {
-  return text
-    .trim()
-    .split(/\s+/)
-    .map((uri) => parseMsrpUri(uri));
+  return pathParts(text).map((uri) => parseMsrpUri(uri));
+}
+
+/** The URIs of a path as they stand there, not looked into; one at least, which may be ''. */
+export function pathParts(path: string): string[] {
+  return path.trim().split(/\s+/);
+}
+
+/** The session-id of a URI; undefined for what is no MSRP URI. */
+export function sessionIdIn(uri: string): string | undefined {
+  const match = URI.exec(uri);
+  return match === null ? undefined : (match[4] ?? '');
 }
 
 export function formatMsrpUri(uri: MsrpUri): string {
   return uri.text;
+}
+
+/**
+ * RFC 4975 §6.1: scheme, host and transport without regard to case, port as a number, session-id to the letter; user part and
+ * parameters don't count.
+ */
+export function sameMsrpUri(one: MsrpUri, other: MsrpUri): boolean {
+  return (
+    one.scheme === other.scheme &&
+    one.host.toLowerCase() === other.host.toLowerCase() &&
+    one.port === other.port &&
+    one.sessionId === other.sessionId &&
+    one.transport.toLowerCase() === other.transport.toLowerCase()
+  );
 }
 
 /** The URI of one of our own sessions. */
@@ -63,6 +87,7 @@ export function localMsrpUri(parts: {
     host: parts.host,
     port: parts.port,
     sessionId: parts.sessionId,
+    transport: 'tcp',
     text: `${scheme}://${host}:${parts.port}/${parts.sessionId};tcp`,
   };
 }

@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import type { Logger } from '../core/logger.ts';
+import { NoMsrpListener } from './errors.ts';
+import type { MsrpLimits } from './limits.ts';
+
+export type MsrpTransport = 'tcp' | 'tls';
+
+export interface ListenerAddress {
+  readonly transport: MsrpTransport;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RunningListener {
+  /** As bound. */
+  readonly address: ListenerAddress;
+  /** Takes no more connections and ends those it took. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens for TCP or TLS connections.
+ * @throws what the system says when the address cannot be had, or TLS when key and certificate cannot be read
+ */
+export async function listen(
+  wanted: ListenerAddress,
+  options: {
+    readonly tls?: { readonly key: string; readonly cert: string };
+    readonly limits: MsrpLimits;
+    readonly logger: Logger;
+    /** A connection that is ready, over TLS after its handshake. */
+    readonly onConnection: (socket: Socket) => void;
+  },
+): Promise<RunningListener> {
+  const { tls, limits, logger, onConnection } = options;
+  const secure = wanted.transport === 'tls';
+  const server: Server = secure
+    ? createTlsServer({
+        ...tls,
+        minVersion: 'TLSv1.2',
+        allowHalfOpen: true,
+        handshakeTimeout: limits.strangerTimeout,
+      })
+    : createServer({ allowHalfOpen: true });
+  server.maxConnections = limits.connections;
+  const sockets = new Set<Socket>();
+  // Over TLS too this is the plain socket, so that one whose handshake never ends is closed with the rest.
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.on(secure ? 'secureConnection' : 'connection', onConnection);
+  server.on('tlsClientError', (error: Error) =>
+    logger.debug({ error: error.message }, 'TLS handshake failed'),
+  );
+  server.on('drop', () => logger.warn({ open: limits.connections }, 'MSRP connection refused'));
+  server.listen(wanted.port, wanted.host);
+  await once(server, 'listening');
+  server.on('error', (error) => logger.error({ error: error.message }, 'MSRP listener'));
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new NoMsrpListener(wanted.transport);
+  return {
+    address: { transport: wanted.transport, host: bound.address, port: bound.port },
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}

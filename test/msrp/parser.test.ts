@@ -1,0 +1,179 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { MalformedMsrp } from '../../src/msrp/errors.ts';
+import type { ParserEvent } from '../../src/msrp/frame.ts';
+import { MSRP_LIMITS } from '../../src/msrp/limits.ts';
+import { MsrpParser } from '../../src/msrp/parser.ts';
+import { serializeRequest } from '../../src/msrp/serializer.ts';
+
+const FIXTURES = join(import.meta.dirname, '../../fixtures/msrp');
+
+/** Events as plain values, the pieces of a body joined. */
+function plain(events: readonly ParserEvent[]): unknown[] {
+  const seen: unknown[] = [];
+  let body: Buffer[] = [];
+  for (const event of events) {
+    switch (event.kind) {
+      case 'body':
+        body.push(event.bytes);
+        break;
+      case 'end':
+        seen.push({ body: Buffer.concat(body).toString('latin1'), flag: event.flag });
+        body = [];
+        break;
+      case 'request':
+        seen.push({
+          method: event.head.method,
+          id: event.head.transactId,
+          headers: [...event.head.headers],
+          fault: event.head.fault,
+        });
+        break;
+      case 'response': {
+        const { status, comment, transactId, headers } = event.response;
+        seen.push({ status, comment, id: transactId, headers: [...headers] });
+        break;
+      }
+      case 'malformed':
+        seen.push({ malformed: event.error, of: event.head?.transactId });
+        break;
+    }
+  }
+  return seen;
+}
+
+function parse(...pieces: Buffer[]): unknown[] {
+  const parser = new MsrpParser(MSRP_LIMITS);
+  return plain(pieces.flatMap((piece) => parser.push(Buffer.from(piece))));
+}
+
+function fixture(name: string): Buffer {
+  return readFileSync(join(FIXTURES, name));
+}
+
+describe('the MSRP parser', () => {
+  for (const file of readdirSync(join(FIXTURES, 'valid'))) {
+    it(`reads ${file} the same at every split point, and byte by byte`, () => {
+      const bytes = fixture(`valid/${file}`);
+      const whole = parse(bytes);
+      expect(whole).not.to.have.length(0);
+      expect(whole.filter((event) => JSON.stringify(event).includes('malformed'))).to.deep.equal([]);
+      for (let split = 0; split <= bytes.length; split++) {
+        expect(parse(bytes.subarray(0, split), bytes.subarray(split)), `split at ${split}`).to.deep.equal(
+          whole,
+        );
+      }
+      expect(parse(...Array.from(bytes, (byte) => Buffer.from([byte])))).to.deep.equal(whole);
+    });
+
+    it(`reads ${file} twice in a row as two of the same`, () => {
+      const bytes = fixture(`valid/${file}`);
+      expect(parse(Buffer.concat([bytes, bytes]))).to.deep.equal([...parse(bytes), ...parse(bytes)]);
+    });
+  }
+
+  for (const file of readdirSync(join(FIXTURES, 'invalid'))) {
+    it(`refuses ${file}, in one piece and byte by byte`, () => {
+      const bytes = fixture(`invalid/${file}`);
+      const refused = (events: unknown[]): boolean =>
+        events.some((event) => {
+          const { malformed, fault } = event as { malformed?: unknown; fault?: string };
+          return malformed instanceof MalformedMsrp || fault !== undefined;
+        });
+      expect(refused(parse(bytes))).to.equal(true);
+      expect(refused(parse(...Array.from(bytes, (byte) => Buffer.from([byte]))))).to.equal(true);
+    });
+  }
+
+  it('leaves look-alikes of the end-line in the body', () => {
+    const [, end] = parse(fixture('valid/end-line-look-alikes-in-body.msrp'));
+    expect(end).to.have.property('flag', '$');
+    expect(end)
+      .to.have.property('body')
+      .that.matches(/-------d93kswow#more$/);
+    expect(end).to.have.property('body').that.includes('-------d93kswow$ \r\n');
+  });
+
+  it('touches no byte of a binary body', () => {
+    const [, end] = parse(fixture('valid/binary-body.msrp')) as [unknown, { body: string }];
+    expect([...Buffer.from(end.body, 'latin1')]).to.deep.equal([
+      0, 13, 10, 13, 10, 255, 254, 45, 45, 13, 10, 0,
+    ]);
+  });
+
+  it('passes a large body on as it comes and keeps back less than an end-line', () => {
+    const parser = new MsrpParser(MSRP_LIMITS);
+    parser.push(Buffer.from('MSRP d93kswow SEND\r\nContent-Type: x/y\r\n\r\n'));
+    let passed = 0;
+    for (let i = 0; i < 100; i++) {
+      for (const event of parser.push(Buffer.alloc(10_000, '\r\n-------d93ksw'))) {
+        if (event.kind === 'body') passed += event.bytes.length;
+      }
+      expect((i + 1) * 10_000 - passed).to.be.below(20);
+    }
+  });
+
+  it('gives back any body in any pieces, whatever it holds', () => {
+    const fragments = fc.constantFrom(
+      '\r\n',
+      '-------',
+      'tid12345',
+      '$',
+      '+',
+      '#',
+      '\r',
+      '\n',
+      '\0',
+      'é',
+      'MSRP tid12345 SEND',
+    );
+    const body = fc
+      .array(fc.oneof(fragments, fc.string()), { maxLength: 30 })
+      .map((parts) => Buffer.from(parts.join('')))
+      .filter((bytes) => !/(^|\r\n)-------tid12345[$+#]\r\n/.test(`${bytes.toString('latin1')}\r\n`));
+    fc.assert(
+      fc.property(fc.array(body, { minLength: 1, maxLength: 4 }), fc.array(fc.nat(400)), (bodies, cuts) => {
+        const stream = Buffer.concat(
+          bodies.map((content) =>
+            serializeRequest({
+              transactId: 'tid12345',
+              method: 'SEND',
+              headers: [['Content-Type', 'a/b']],
+              body: content,
+            }),
+          ),
+        );
+        const points = [...new Set([0, ...cuts.map((cut) => cut % (stream.length + 1)), stream.length])].sort(
+          (a, b) => a - b,
+        );
+        const pieces = points.slice(1).map((point, index) => stream.subarray(points[index], point));
+        const seen = parse(...pieces).filter(
+          (event) => typeof event === 'object' && event !== null && 'body' in event,
+        );
+        expect(seen).to.deep.equal(
+          bodies.map((content) => ({ body: content.toString('latin1'), flag: '$' })),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('reads mutated streams to their end or to a last event that says they are no MSRP', () => {
+    const files = readdirSync(join(FIXTURES, 'valid')).map((file) => fixture(`valid/${file}`));
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...files),
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 8 }),
+        (bytes, changes) => {
+          const mutated = Buffer.from(bytes);
+          for (const [at, value] of changes) mutated[at % mutated.length] = value;
+          const seen = parse(mutated, bytes).map((event) => Object.hasOwn(event as object, 'malformed'));
+          expect(seen.slice(0, -1)).not.to.include(true);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+});
