@@ -6,7 +6,7 @@ import type { Knex } from 'knex';
  */
 
 export async function up(knex: Knex): Promise<void> {
-  const mysql = knex.client.config.client === 'mysql2';
+  const mysql = (knex.client as { config: { client: string } }).config.client === 'mysql2';
   const finish = (table: Knex.CreateTableBuilder): void => {
     if (!mysql) return;
     table.engine('InnoDB');

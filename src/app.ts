@@ -75,8 +75,8 @@ async function start(
   stop: () => Promise<void>,
 ): Promise<App> {
   const { random, logger } = surroundings;
-  let publisher: Publisher | undefined;
-  const store = await open(config, surroundings, () => publisher?.wake());
+  const lamp: { publisher?: Publisher } = {};
+  const store = await open(config, surroundings, () => lamp.publisher?.wake());
   stops.push(() => store.close());
 
   const endpoint = await startMsrp(config, surroundings);
@@ -128,12 +128,17 @@ async function start(
       pagerSenderFor: (request) =>
         new SipPagerSender(agent, config.MESSAGE_ACCOUNT, config.OUTBOUND_PROXY ?? previousHop(request)),
     }),
-    INVITE: inviteRoute({ policy, chats, logger, newSessionId: () => random.bytes(4).readUInt32BE(0) }),
+    INVITE: inviteRoute({
+      ...surroundings,
+      policy,
+      chats,
+      newSessionId: () => random.bytes(4).readUInt32BE(0),
+    }),
     ...(presence === undefined ? {} : presenceRoutes(presence, policy, ownPublishers, surroundings)),
   });
   ownPublishers.listen(sip);
 
-  publisher = startPublisher({
+  const publisher = startPublisher({
     ...surroundings,
     store,
     sender: new SipPublishSender(agent, config.PRESENCE_SERVER ?? ownUri(sip) ?? 'sip:127.0.0.1', logger),
@@ -141,8 +146,8 @@ async function start(
     messageAccount: config.MESSAGE_ACCOUNT,
     expires: config.PUBLISH_EXPIRES,
   });
-  const running = publisher;
-  stops.push(() => running.stop());
+  lamp.publisher = publisher;
+  stops.push(() => publisher.stop());
   stops.push(async () => {
     chats.hangUpAll();
     await pager.idle();

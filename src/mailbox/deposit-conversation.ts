@@ -24,7 +24,7 @@ export interface DepositConversationOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Asks for the end of the call. */
-  hangUp(reason: string): void;
+  readonly hangUp: (reason: string) => void;
 }
 
 /**

@@ -27,7 +27,7 @@ export interface RetrievalConversationOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Asks for the end of the call. */
-  hangUp(reason: string): void;
+  readonly hangUp: (reason: string) => void;
 }
 
 /** A chat session in which the owner gets her new texts; it ends after the last acknowledgement. */
@@ -73,12 +73,21 @@ export class RetrievalConversation implements SessionHandlers {
 
   onMessage(message: ReceivedMessage): Promise<void> {
     // Receipts and typing marks are part of any client's life; words are for commands, and there are none yet.
-    if (readBody(message.contentType, message.content).kind === 'notice') return Promise.resolve();
+    if (isNotice(message)) return Promise.resolve();
     return Promise.reject(new MessageRefused(403, NOTICES.fetchOnly));
   }
 
   onEnded(reason: SessionEnd): void {
     this.#waiting?.cancel();
     this.#options.hangUp(reason);
+  }
+}
+
+function isNotice({ contentType, content }: ReceivedMessage): boolean {
+  try {
+    return readBody(contentType, content).kind === 'notice';
+  } catch {
+    // Whatever cannot be read is refused as words are.
+    return false;
   }
 }

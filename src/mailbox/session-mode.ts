@@ -134,14 +134,14 @@ export class SessionMode {
     };
     const chat = { hangUp: hangUpOnce };
     this.#chats.add(chat);
-    let opened: MsrpSession | undefined;
+    // The conversation speaks in a session that is opened with the conversation.
+    const opened: { session?: MsrpSession } = {};
     const session = (): MsrpSession => {
-      if (opened === undefined) throw new Error('the session speaks before it was opened');
-      return opened;
+      if (opened.session === undefined) throw new Error('the session speaks before it was opened');
+      return opened.session;
     };
-    const handlers = this.#converse(purpose, peer, hangUpOnce, session);
-    opened = open(handlers);
-    const running = opened;
+    const running = open(this.#converse(purpose, peer, hangUpOnce, session));
+    opened.session = running;
     return {
       end: () => {
         if (over) return;

@@ -96,14 +96,17 @@ export class SipAgent {
    */
   async request(uri: string, options: DrachtioRequestOptions): Promise<DrachtioResponse> {
     const server = this.#nextConnected();
-    const answer = (async () => {
-      const sent = await server.client.request(uri, options);
-      return await new Promise<DrachtioResponse>((resolve) => {
-        sent.on('response', (response) => {
+    const answer = new Promise<DrachtioResponse>((resolve, reject) => {
+      server.client.request(uri, options, (error, request) => {
+        if (request === undefined) {
+          reject(error instanceof Error ? error : new Error(String(error)));
+          return;
+        }
+        request.on('response', (response) => {
           if (response.status >= 200) resolve(response);
         });
       });
-    })();
+    });
     return await withDeadline(this.#options.clock, SIP_LIMITS.requestDeadline, options.method, answer);
   }
 

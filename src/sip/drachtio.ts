@@ -81,7 +81,12 @@ export interface DrachtioClient {
   use(method: string, handler: (request: DrachtioRequest, response: DrachtioResponse) => void): void;
   on(event: 'connect', listener: (error: Error | null | undefined, hostport: string) => void): this;
   on(event: 'error' | 'close' | 'reconnecting', listener: (detail: unknown) => void): this;
-  request(uri: string, options: DrachtioRequestOptions): Promise<DrachtioRequest>;
+  /** `sent` is called once the server took the request: a response may follow in the same read. */
+  request(
+    uri: string,
+    options: DrachtioRequestOptions,
+    sent: (error: unknown, request?: DrachtioRequest) => void,
+  ): void;
   createUAS(
     request: DrachtioRequest,
     response: DrachtioResponse,

@@ -1,3 +1,5 @@
+import type { Clock } from '../core/clock.ts';
+import { withDeadline } from '../core/deadline.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ChatPeer, PreparedChat } from '../mailbox/session-mode.ts';
@@ -6,7 +8,7 @@ import type { Admission, AdmissionPolicy } from './admission.ts';
 import { admit } from './admission.ts';
 import type { Incoming, Route } from './agent.ts';
 import type { DrachtioDialog, DrachtioRequest } from './drachtio.ts';
-import { RETRY_AFTER_SECONDS } from './limits.ts';
+import { RETRY_AFTER_SECONDS, SIP_LIMITS } from './limits.ts';
 import { ALLOW } from './options-route.ts';
 import { SipRefusal } from './refusal.ts';
 import type { ChatOffer } from './sdp.ts';
@@ -22,7 +24,8 @@ export interface InviteRouteOptions {
   readonly policy: AdmissionPolicy;
   readonly chats: ChatSessions;
   /** Number for the o= line of an answer. */
-  newSessionId(): number;
+  readonly newSessionId: () => number;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -35,7 +38,7 @@ export function inviteRoute(options: InviteRouteOptions): Route {
     const offer = parseChatOffer(offerOf(request), options.chats.transports);
     const prepared = prepare(options.chats, offer);
     const dialog = await answer(incoming, offer, prepared, options);
-    runChat(dialog, prepared, admission, options.logger);
+    runChat(dialog, prepared, admission, options);
   };
 }
 
@@ -85,7 +88,12 @@ async function answer(
   }
 }
 
-function runChat(dialog: DrachtioDialog, prepared: PreparedChat, admission: Admission, logger: Logger): void {
+function runChat(
+  dialog: DrachtioDialog,
+  prepared: PreparedChat,
+  admission: Admission,
+  { clock, logger }: InviteRouteOptions,
+): void {
   const mailbox = admission.owner.toString();
   const log = logger.child({ mailbox, caller: admission.caller.uri, purpose: admission.kind });
   let over = false;
@@ -102,8 +110,8 @@ function runChat(dialog: DrachtioDialog, prepared: PreparedChat, admission: Admi
     if (over) return;
     over = true;
     log.info({ reason }, 'call ended by us');
-    dialog
-      .destroy()
+    // A server that goes meanwhile never answers for the BYE.
+    withDeadline(clock, SIP_LIMITS.requestDeadline, 'BYE', dialog.destroy())
       .catch((error: unknown) => log.info({ error: describeError(error) }, 'BYE not answered'))
       .finally(() => chat.end());
   });

@@ -21,7 +21,7 @@ export interface MessageRouteOptions {
   /** Longest body after decompression, bytes. */
   readonly maxBytes: number;
   /** A sender of MESSAGEs through the proxy that `request` came from, or the operator's. */
-  pagerSenderFor(request: DrachtioRequest): PagerSender;
+  readonly pagerSenderFor: (request: DrachtioRequest) => PagerSender;
 }
 
 /** Takes a MESSAGE (RFC 3428): a text for an offline user, or the owner's wish to get hers. */

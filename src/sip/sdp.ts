@@ -49,7 +49,7 @@ export function parseChatOffer(sdp: string, transports: ReadonlySet<'tcp' | 'tls
   const lines = session.media.map((media) => ({
     type: media.type,
     protocol: media.protocol,
-    payloads: String(media.payloads ?? '*'),
+    payloads: media.payloads ?? '*',
   }));
   const chats = session.media
     .map((media, line) => ({ media, line, transport: TRANSPORTS[media.protocol.toUpperCase()] }))

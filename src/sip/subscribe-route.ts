@@ -32,12 +32,13 @@ export interface SubscribeRouteOptions {
 /** Takes a SUBSCRIBE to the lamp (RFC 6665 §4.2.1) for the built-in presence server. */
 export function subscribeRoute(options: SubscribeRouteOptions): Route {
   const { presence, policy } = options;
-  return async ({ request, openDialog }) => {
+  return async (incoming) => {
+    const { request } = incoming;
     const command = readSubscribe(request, policy);
     const judged = presence.judgeSubscribe(command);
     if (judged.status >= 300) throw new SipRefusal(judged.status, judged.reason, { ...judged.headers });
     if (!request.has('Contact')) throw new SipRefusal(400, 'SUBSCRIBE without Contact');
-    const dialog = await openDialog({ headers: { ...judged.headers } });
+    const dialog = await incoming.openDialog({ headers: { ...judged.headers } });
     const subscriber = subscriberDialog(dialog, options);
     dialog.on('subscribe', (refresh, response) => {
       const answer = presence.refreshSubscription(dialog.id, refreshOf(refresh, command));
@@ -75,7 +76,7 @@ function readSubscribe(request: DrachtioRequest, policy: AdmissionPolicy): Subsc
 }
 
 function refreshOf(request: DrachtioRequest, initial: SubscribeCommand): SubscribeCommand {
-  const { expires: _initial, ...rest } = initial;
+  const { expires: asked, ...rest } = initial;
   const expires = deltaSeconds(request.get('Expires'));
   return {
     ...rest,

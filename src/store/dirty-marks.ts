@@ -18,12 +18,12 @@ export async function lockMailboxes(
       .orderBy('id')
       .select('*'),
   );
-  const ids = (rows as MailboxRow[]).map(({ id }) => id);
-  const publications = (await database.locking(
+  const ids = rows.map(({ id }) => id);
+  const publications = await database.locking(
     trx<PublicationRow>('publication').whereIn('mailbox_id', ids).orderBy('mailbox_id').select('*'),
-  )) as PublicationRow[];
+  );
   const byMailbox = new Map(publications.map((row) => [row.mailbox_id, row]));
-  return (rows as MailboxRow[]).map((row) => ({ ...row, publication: byMailbox.get(row.id) }));
+  return rows.map((row) => ({ ...row, publication: byMailbox.get(row.id) }));
 }
 
 /**
@@ -38,7 +38,7 @@ export async function saveChanged(
   if (mailboxes.length === 0) return;
   await trx('mailbox')
     .insert(
-      mailboxes.map(({ publication: _unchanged, ...row }) => ({
+      mailboxes.map(({ publication, ...row }) => ({
         ...row,
         wanted_version: row.wanted_version + 1,
       })),

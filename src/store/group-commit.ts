@@ -16,9 +16,9 @@ export interface GroupCommitOptions<Item, Outcome> {
   /** Said of what could not be done: "the database could not …". */
   readonly operation: string;
   /** Writes all items in one transaction; the outcomes come in the order of the items. */
-  write(trx: Knex.Transaction, items: readonly Item[]): Promise<readonly Outcome[]>;
+  readonly write: (trx: Knex.Transaction, items: readonly Item[]) => Promise<readonly Outcome[]>;
   /** The items are committed; called before their outcomes are told. */
-  onCommitted?(items: readonly Item[]): void;
+  readonly onCommitted?: (items: readonly Item[]) => void;
 }
 
 /**

@@ -33,11 +33,11 @@ export class RetrievalReader implements RetrievalStore {
     return await this.#database.transaction('lease texts', async (trx) => {
       const mailbox = await trx<MailboxRow>('mailbox').where({ aor: owner.toString() }).first('id');
       if (mailbox === undefined) return [];
-      const free = (await freeTexts(trx, now)
+      const free: { id: number }[] = await freeTexts(trx, now)
         .where({ mailbox_id: mailbox.id })
         .orderBy(['received_at', 'id'])
         .limit(limit)
-        .select('id')) as { id: number }[];
+        .select('id');
       const ids = free.map(({ id }) => id);
       if (ids.length === 0) return [];
       await freeTexts(trx, now).whereIn('id', ids).update({ lease_token: token, lease_until: until });
@@ -91,5 +91,5 @@ export class RetrievalReader implements RetrievalStore {
 function freeTexts(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
   return trx('message')
     .whereNull('read_at')
-    .where((query) => query.whereNull('lease_until').orWhere('lease_until', '<=', now));
+    .where((query) => void query.whereNull('lease_until').orWhere('lease_until', '<=', now));
 }

@@ -92,10 +92,11 @@ function isRace(error: unknown): boolean {
 
 /** A 200 means committed to disk: that is the database server's to keep, so its operator is told when it does not. */
 async function checkDurability(database: Database): Promise<void> {
-  const rows = await database.run('tell its settings', (knex) =>
-    knex.raw('select @@innodb_flush_log_at_trx_commit as flush'),
-  );
-  const flush = (rows as [{ flush: number }[]])[0][0]?.flush;
+  const [rows] = await database.run('tell its settings', async (knex) => {
+    const answer: unknown = await knex.raw('select @@innodb_flush_log_at_trx_commit as flush');
+    return answer as [{ flush: number }[]];
+  });
+  const flush = rows[0]?.flush;
   if (flush === 1) return;
   database.logger.warn(
     { innodb_flush_log_at_trx_commit: flush },

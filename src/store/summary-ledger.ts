@@ -32,23 +32,23 @@ export class SummaryLedger implements SummaryStore {
 
   async claimDue(node: string, now: number, claimUntil: number, limit: number): Promise<DueSummary[]> {
     return await this.#database.transaction('claim summaries', async (trx) => {
-      const due = (await unclaimed(trx, now)
+      const due: { mailbox_id: number }[] = await unclaimed(trx, now)
         .where('due_at', '<=', now)
         .orderBy('due_at')
         .limit(limit)
-        .select('mailbox_id')) as { mailbox_id: number }[];
+        .select('mailbox_id');
       const ids = due.map(({ mailbox_id }) => mailbox_id);
       if (ids.length === 0) return [];
       await unclaimed(trx, now)
         .whereIn('mailbox_id', ids)
         .where('due_at', '<=', now)
         .update({ claim_node: node, claim_until: claimUntil });
-      const rows = (await trx('publication')
+      const rows: (MailboxRow & PublicationRow)[] = await trx('publication')
         .join('mailbox', 'mailbox.id', 'publication.mailbox_id')
         .whereIn('mailbox_id', ids)
         .where({ claim_node: node, claim_until: claimUntil })
         .orderBy('due_at')
-        .select('mailbox.*', 'publication.*')) as (MailboxRow & PublicationRow)[];
+        .select('mailbox.*', 'publication.*');
       return rows.map((row) => ({
         owner: ownerOf(row.aor),
         counts: countsOf(row),
@@ -133,7 +133,7 @@ async function writeSettlements(
 }
 
 function unclaimed(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
-  return trx('publication').where((query) =>
-    query.whereNull('claim_until').orWhere('claim_until', '<=', now),
+  return trx('publication').where(
+    (query) => void query.whereNull('claim_until').orWhere('claim_until', '<=', now),
   );
 }

@@ -119,7 +119,7 @@ export class SipPhone {
     const opening = this.#opening(method, to, { Contact: this.contact, ...headers });
     const { text, branch } = this.#write(method, to, opening, body);
     const answer = await this.#transact(method, text, branch);
-    if (!/^SIP\/2\.0 2/.test(answer.startLine)) throw new Error(`${method} ${to}: ${answer.startLine}`);
+    if (!answer.startLine.startsWith('SIP/2.0 2')) throw new Error(`${method} ${to}: ${answer.startLine}`);
     return this.#established(method, opening, answer);
   }
 
@@ -236,7 +236,7 @@ export class SipPhone {
         `the answer to ${method}`,
         (message) => /^SIP\/2\.0 [2-6]/.test(message.startLine) && ours(message),
       );
-      if (method === 'INVITE' && !/^SIP\/2\.0 2/.test(answer.startLine)) this.#acknowledge(text, answer);
+      if (method === 'INVITE' && !answer.startLine.startsWith('SIP/2.0 2')) this.#acknowledge(text, answer);
       return answer;
     } finally {
       clearTimeout(timer);
@@ -285,7 +285,7 @@ export class SipPhone {
       .slice(0, request.text.indexOf('\r\n\r\n'))
       .split('\r\n')
       .filter((line) => /^(via|from|to|call-id|cseq|record-route):/i.test(line))
-      .map((line) => (/^to:/i.test(line) && !/;tag=/.test(line) ? `${line};tag=${this.#user}` : line));
+      .map((line) => (/^to:/i.test(line) && !line.includes(';tag=') ? `${line};tag=${this.#user}` : line));
     const lines = [`SIP/2.0 ${this.answerTo(request)}`, ...copied, `Contact: ${this.contact}`];
     return [...lines, 'Content-Length: 0', '', ''].join('\r\n');
   }
