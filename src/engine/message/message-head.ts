@@ -59,6 +59,7 @@ export function readHead(section: Buffer): MessageHead {
   const startLine = readStartLine(withoutCr(text, 0, at));
   while (at < text.length) {
     const start = at + 1;
+    if (start === text.length) break;
     at = lineEnd(text, start);
     // The line that the limit cut in two says nothing.
     if (tooLong && at === text.length) break;
@@ -93,7 +94,7 @@ export function contentLengthOf(head: MessageHead): number | undefined {
   const lengths = head.headers.all('Content-Length');
   const [first] = lengths;
   if (first === undefined) return undefined;
-  if (!/^\d{1,10}$/.test(first) || lengths.some((length) => length !== first)) {
+  if (!/^0*\d{1,10}$/.test(first) || lengths.some((length) => length !== first)) {
     throw new MalformedMessage(400, 'Bad Content-Length', requestOf(head));
   }
   return Number(first);
