@@ -321,6 +321,35 @@ describe('the mailbox, from the phone’s side', () => {
   });
 });
 
+describe('a mailbox whose proxies are elsewhere', () => {
+  beforeEach(async () => {
+    app = await runApp({ TRUSTED_PROXIES: '192.0.2.0/24' });
+  });
+
+  afterEach(async () => {
+    for (const opened of phones.splice(0)) await opened.close();
+    await app.stop();
+  });
+
+  it('gives a stranger 403 for a deposit, a retrieval by INVITE or MESSAGE, a SUBSCRIBE and a PUBLISH', async () => {
+    const eve = await phone(ALICE);
+    const asserted = { 'P-Asserted-Identity': `<${ALICE}>`, Contact: eve.contact };
+    const offer = chatOffer(MsrpChat.localPath());
+    const answers = [
+      await eve.message(ALICE, 'hi', asserted),
+      await eve.message(MAILBOX, 'fetch', asserted),
+      await eve.request('INVITE', MAILBOX, { ...SDP, ...asserted }, offer),
+      await eve.request('SUBSCRIBE', ALICE, { ...asserted, Event: 'message-summary' }),
+    ];
+    expect(answers.map(({ startLine }) => startLine.split(' ')[1])).to.deep.equal([
+      '403',
+      '403',
+      '403',
+      '403',
+    ]);
+  });
+});
+
 /** Sends a MESSAGE with a body of bytes; resolves with the answer's text. */
 async function sendBytes(body: Buffer, headers: Record<string, string>): Promise<string> {
   const token = Math.random().toString(36).slice(2);
