@@ -21,3 +21,6 @@ export const TRANSPORT_LIMITS = {
   /** How long a connection of ours may take to be made. */
   connect: 5_000,
 } as const;
+
+/** The limits of one transport layer; tests and operators may set others. */
+export type TransportLimits = Readonly<Record<keyof typeof TRANSPORT_LIMITS, number>>;

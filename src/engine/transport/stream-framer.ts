@@ -44,7 +44,7 @@ export class StreamFramer {
   /** Takes the next bytes and returns what they complete. After a fault it takes no more. */
   push(chunk: Buffer): Framed[] {
     if (this.#broken || chunk.length === 0) return [];
-    let bytes = this.#size === 0 ? chunk : this.#held.subarray(0, this.#hold(chunk));
+    let bytes = this.#size === 0 ? chunk : this.#hold(chunk);
     const all = bytes;
     const framed: Framed[] = [];
     for (;;) {
@@ -64,8 +64,8 @@ export class StreamFramer {
     return framed;
   }
 
-  /** Appends to the held bytes, with room to spare: a stream that drips costs no more than one that flows. */
-  #hold(chunk: Buffer): number {
+  /** Appends to the held bytes and returns them all, with room to spare: a stream that drips costs no more than one that flows. */
+  #hold(chunk: Buffer): Buffer {
     const size = this.#size + chunk.length;
     if (size > this.#held.length) {
       const larger = Buffer.allocUnsafeSlow(2 * size);
@@ -74,7 +74,7 @@ export class StreamFramer {
     }
     chunk.copy(this.#held, this.#size);
     this.#size = size;
-    return size;
+    return this.#held.subarray(0, size);
   }
 
   /** The rest of what was cut waits in bytes of its own: bodies handed out are views of the old ones. */

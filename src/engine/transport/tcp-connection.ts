@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
-import type { Clock, Timer } from '../../core/clock.ts';
+import type { Timer } from '../../core/clock.ts';
 import { deliverMalformed, deliverMessage } from './deliver.ts';
-import { TRANSPORT_LIMITS } from './limits.ts';
 import { StreamFramer } from './stream-framer.ts';
-import type { Endpoint, Flow, TransportEvents } from './transport.ts';
+import type { Endpoint, Flow, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
 
 /** RFC 5626 §4.4.1: the answer to a ping. */
@@ -14,8 +13,7 @@ export class TcpConnection implements Flow {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly #socket: Socket;
-  readonly #clock: Clock;
-  readonly #events: TransportEvents;
+  readonly #context: TransportContext;
   readonly #framer = new StreamFramer();
   #lastActive: number;
   #idle: Timer;
@@ -29,17 +27,16 @@ export class TcpConnection implements Flow {
   constructor(
     socket: Socket,
     ends: { readonly local: Endpoint; readonly remote: Endpoint },
-    clock: Clock,
-    events: TransportEvents,
+    context: TransportContext,
     onClosed: (connection: TcpConnection) => void,
   ) {
     this.local = ends.local;
     this.remote = ends.remote;
     this.#socket = socket;
-    this.#clock = clock;
-    this.#events = events;
+    this.#context = context;
+    const { clock, events, limits } = context;
     this.#lastActive = clock.now();
-    this.#idle = clock.after(TRANSPORT_LIMITS.idle, () => this.#checkIdle());
+    this.#idle = clock.after(limits.idle, () => this.#checkIdle());
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('drain', () => this.#drained());
@@ -62,17 +59,17 @@ export class TcpConnection implements Flow {
     if (!this.usable) {
       throw new TransportError(`the connection to ${this.remote.address}:${this.remote.port} is gone`);
     }
-    if (this.#socket.writableLength + bytes.length > TRANSPORT_LIMITS.queuedPerConnection) {
+    if (this.#socket.writableLength + bytes.length > this.#context.limits.queuedPerConnection) {
       throw this.#fail('the peer does not read');
     }
-    this.#lastActive = this.#clock.now();
+    this.#lastActive = this.#context.clock.now();
     const written = new Promise<void>((resolve, reject) => {
       this.#socket.write(bytes, (error) => {
         if (error === undefined || error === null) resolve();
         else reject(new TransportError('the connection broke', { cause: error }));
       });
     });
-    if (this.#socket.writableLength > TRANSPORT_LIMITS.pauseReadingAt) this.#stall();
+    if (this.#socket.writableLength > this.#context.limits.pauseReadingAt) this.#stall();
     await written;
   }
 
@@ -82,47 +79,50 @@ export class TcpConnection implements Flow {
   }
 
   #receive(chunk: Buffer): void {
-    this.#lastActive = this.#clock.now();
+    this.#lastActive = this.#context.clock.now();
     let pinged = false;
-    for (const framed of this.#framer.push(chunk)) {
+    const arrived = this.#framer.push(chunk);
+    for (const framed of arrived) {
       if (this.#socket.destroyed) return;
       switch (framed.kind) {
         case 'message':
-          deliverMessage(framed.message, this, this.#events);
+          deliverMessage(framed.message, this, this.#context.events);
           break;
         case 'malformed':
-          deliverMalformed(framed.error, this, this.#events);
+          deliverMalformed(framed.error, this, this.#context.events);
           break;
         case 'ping':
           pinged = true;
           break;
         case 'fault':
-          deliverMalformed(framed.error, this, this.#events);
+          deliverMalformed(framed.error, this, this.#context.events);
           this.#endAfterAnswer(framed.error);
           break;
       }
     }
     // One answer for all pings that came at once: a flood of them is not worth more.
     if (pinged) this.send(PONG).catch(() => undefined);
-    this.#watchArrival();
+    this.#watchArrival(arrived.length > 0);
   }
 
   /** Threat: bytes that drip in keep a connection busy for ever. A message has a time within which it is there. */
-  #watchArrival(): void {
-    if (!this.#framer.midMessage) {
+  #watchArrival(progress: boolean): void {
+    if (progress || !this.#framer.midMessage) {
       this.#arrival?.cancel();
       this.#arrival = undefined;
-    } else {
-      this.#arrival ??= this.#clock.after(TRANSPORT_LIMITS.messageArrival, () =>
-        this.#fail('a message took too long to arrive'),
-      );
     }
+    if (!this.#framer.midMessage) return;
+    this.#arrival ??= this.#context.clock.after(this.#context.limits.messageArrival, () =>
+      this.#fail('a message took too long to arrive'),
+    );
   }
 
   #stall(): void {
     if (this.#stalled !== undefined) return;
     this.#socket.pause();
-    this.#stalled = this.#clock.after(TRANSPORT_LIMITS.stalled, () => this.#fail('the peer does not read'));
+    this.#stalled = this.#context.clock.after(this.#context.limits.stalled, () =>
+      this.#fail('the peer does not read'),
+    );
   }
 
   #drained(): void {
@@ -136,13 +136,13 @@ export class TcpConnection implements Flow {
   #endAfterAnswer(error: Error): void {
     this.#failure ??= error;
     this.#socket.end();
-    this.#linger = this.#clock.after(TRANSPORT_LIMITS.linger, () => this.#socket.destroy());
+    this.#linger = this.#context.clock.after(this.#context.limits.linger, () => this.#socket.destroy());
   }
 
   #checkIdle(): void {
-    const rest = this.#lastActive + TRANSPORT_LIMITS.idle - this.#clock.now();
+    const rest = this.#lastActive + this.#context.limits.idle - this.#context.clock.now();
     if (rest <= 0) this.#fail('nothing was said on the connection');
-    else this.#idle = this.#clock.after(rest, () => this.#checkIdle());
+    else this.#idle = this.#context.clock.after(rest, () => this.#checkIdle());
   }
 
   #fail(what: string): Error {

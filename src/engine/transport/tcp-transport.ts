@@ -1,22 +1,17 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import type { Clock } from '../../core/clock.ts';
 import { withDeadline } from '../../core/deadline.ts';
-import type { Logger } from '../../core/logger.ts';
 import { unmapped } from './addresses.ts';
-import { TRANSPORT_LIMITS } from './limits.ts';
 import { TcpConnection } from './tcp-connection.ts';
-import type { Endpoint, Flow, ListenAddress, TransportEvents } from './transport.ts';
+import type { Endpoint, Flow, ListenAddress, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
 
 /** SIP over TCP: one listener, and the connections that came to it or that we made (RFC 3261 §18). */
 export class TcpTransport {
   readonly local: Endpoint;
   readonly #server: Server;
-  readonly #events: TransportEvents;
-  readonly #clock: Clock;
-  readonly #logger: Logger;
+  readonly #context: TransportContext;
   /** By remote address and port: a request to a peer takes the connection that is there (RFC 5923 §5). */
   readonly #connections = new Map<string, TcpConnection>();
   readonly #connecting = new Map<string, Promise<TcpConnection>>();
@@ -26,25 +21,20 @@ export class TcpTransport {
   /** Whether the last one that came was refused: a flood is logged once. */
   #refusing = false;
 
-  private constructor(server: Server, events: TransportEvents, clock: Clock, logger: Logger) {
+  private constructor(server: Server, context: TransportContext) {
     const bound = server.address();
     if (bound === null || typeof bound === 'string') throw new TransportError('no TCP address was bound');
     this.local = { protocol: 'tcp', address: bound.address, port: bound.port };
     this.#server = server;
-    this.#events = events;
-    this.#clock = clock;
-    this.#logger = logger;
+    this.#context = context;
     server.on('connection', (socket) => this.#accept(socket));
-    server.on('error', (error) => logger.warn({ local: this.local, error: error.message }, 'TCP listener'));
+    server.on('error', (error) =>
+      context.logger.warn({ local: this.local, error: error.message }, 'TCP listener'),
+    );
   }
 
   /** @throws TransportError when the address cannot be had */
-  static async open(
-    { host, port }: ListenAddress,
-    events: TransportEvents,
-    clock: Clock,
-    logger: Logger,
-  ): Promise<TcpTransport> {
+  static async open({ host, port }: ListenAddress, context: TransportContext): Promise<TcpTransport> {
     const server = createServer({ noDelay: true });
     try {
       server.listen(port, host);
@@ -52,7 +42,7 @@ export class TcpTransport {
     } catch (cause) {
       throw new TransportError(`cannot listen on tcp:${host}:${port}`, { cause });
     }
-    return new TcpTransport(server, events, clock, logger);
+    return new TcpTransport(server, context);
   }
 
   /** Connections there are now, and being made. */
@@ -92,14 +82,14 @@ export class TcpTransport {
 
   async #connect(remote: Endpoint): Promise<TcpConnection> {
     if (this.#closed) throw new TransportError('the transport is closed');
-    if (this.size >= TRANSPORT_LIMITS.connections) {
+    const { clock, limits } = this.#context;
+    if (this.size >= limits.connections) {
       throw new TransportError('no room for another connection');
     }
     const socket = connect({ host: remote.address, port: remote.port, noDelay: true });
     this.#unmade.add(socket);
     try {
-      const limit = TRANSPORT_LIMITS.connect;
-      await withDeadline(this.#clock, limit, 'connecting', once(socket, 'connect'));
+      await withDeadline(clock, limits.connect, 'connecting', once(socket, 'connect'));
     } catch (cause) {
       socket.destroy();
       throw new TransportError(`cannot connect to tcp:${remote.address}:${remote.port}`, { cause });
@@ -111,9 +101,10 @@ export class TcpTransport {
 
   #accept(socket: Socket): void {
     const { remoteAddress, remotePort } = socket;
-    const full = this.size >= TRANSPORT_LIMITS.connections;
+    const { limits, logger } = this.#context;
+    const full = this.size >= limits.connections;
     if (full && !this.#refusing) {
-      this.#logger.warn({ from: remoteAddress, open: this.size }, 'SIP connections are refused: too many');
+      logger.warn({ from: remoteAddress, open: this.size }, 'SIP connections are refused: too many');
     }
     this.#refusing = full;
     if (full || remoteAddress === undefined || remotePort === undefined) {
@@ -127,7 +118,7 @@ export class TcpTransport {
     const key = keyOf(remote);
     // The port is the listener's: that is where a peer reaches us again.
     const local: Endpoint = { ...this.local, address: unmapped(socket.localAddress ?? this.local.address) };
-    const connection = new TcpConnection(socket, { local, remote }, this.#clock, this.#events, (closed) => {
+    const connection = new TcpConnection(socket, { local, remote }, this.#context, (closed) => {
       if (this.#connections.get(key) === closed) this.#connections.delete(key);
     });
     this.#connections.set(key, connection);

@@ -2,8 +2,10 @@ import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Metrics } from '../../core/metrics.ts';
 import { reach } from './addresses.ts';
+import { TRANSPORT_LIMITS } from './limits.ts';
+import type { TransportLimits } from './limits.ts';
 import { TcpTransport } from './tcp-transport.ts';
-import type { Flow, ListenAddress, TransportEvents, TransportLayer } from './transport.ts';
+import type { Flow, ListenAddress, TransportContext, TransportEvents, TransportLayer } from './transport.ts';
 import { TransportError } from './transport.ts';
 import { UdpTransport } from './udp-transport.ts';
 
@@ -12,6 +14,7 @@ export interface TransportLayerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly limits?: Partial<TransportLimits>;
 }
 
 /** All listeners of one engine. The owner sets the handlers before it starts them. */
@@ -77,9 +80,13 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
       if (!closed) layer.onFlowFailed(flow, error);
     },
   };
+  const context: TransportContext = {
+    events,
+    clock,
+    logger,
+    limits: { ...TRANSPORT_LIMITS, ...options.limits },
+  };
   const open = (address: ListenAddress): Promise<UdpTransport | TcpTransport> =>
-    address.protocol === 'udp'
-      ? UdpTransport.open(address, events, logger)
-      : TcpTransport.open(address, events, clock, logger);
+    address.protocol === 'udp' ? UdpTransport.open(address, context) : TcpTransport.open(address, context);
   return layer;
 }

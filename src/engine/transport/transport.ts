@@ -1,6 +1,9 @@
+import type { Clock } from '../../core/clock.ts';
 import { MailboxError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
 import type { MalformedMessage } from '../message/malformed-message.ts';
 import type { SipMessage } from '../message/sip-message.ts';
+import type { TransportLimits } from './limits.ts';
 
 /** What SIP is carried by here. */
 export type Protocol = 'udp' | 'tcp';
@@ -48,6 +51,14 @@ export interface TransportEvents {
   onMalformed: (error: MalformedMessage, source: Endpoint, flow: Flow) => void;
   /** A connection was lost, or the network says that a peer cannot be reached. */
   onFlowFailed: (flow: Flow, error: Error) => void;
+}
+
+/** What every transport works with. */
+export interface TransportContext {
+  readonly events: TransportEvents;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: TransportLimits;
 }
 
 /** All transports together. */

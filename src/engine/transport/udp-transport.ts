@@ -2,11 +2,9 @@ import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIP } from 'node:net';
-import type { Logger } from '../../core/logger.ts';
 import { mapped, unmapped } from './addresses.ts';
 import { deliverDatagram } from './deliver.ts';
-import { TRANSPORT_LIMITS } from './limits.ts';
-import type { Endpoint, Flow, ListenAddress, TransportEvents } from './transport.ts';
+import type { Endpoint, Flow, ListenAddress, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
 
 /** One UDP socket and the address of a peer. */
@@ -30,32 +28,30 @@ class UdpFlow implements Flow {
 export class UdpTransport {
   readonly local: Endpoint;
   readonly #socket: Socket;
-  readonly #events: TransportEvents;
+  readonly #context: TransportContext;
   #closed = false;
 
-  private constructor(socket: Socket, events: TransportEvents, logger: Logger) {
+  private constructor(socket: Socket, context: TransportContext) {
+    const { logger, limits } = context;
     const { address, port } = socket.address();
     this.local = { protocol: 'udp', address, port };
     this.#socket = socket;
-    this.#events = events;
+    this.#context = context;
     socket.on('message', (bytes, remote) => this.#receive(bytes, remote));
     socket.on('error', (error) => logger.warn({ local: this.local, error: error.message }, 'UDP socket'));
     const buffers = { receive: socket.getRecvBufferSize(), send: socket.getSendBufferSize() };
-    if (Math.min(buffers.receive, buffers.send) < TRANSPORT_LIMITS.udpBuffer) {
-      logger.debug({ ...buffers, asked: TRANSPORT_LIMITS.udpBuffer }, 'the kernel gave smaller UDP buffers');
+    if (Math.min(buffers.receive, buffers.send) < limits.udpBuffer) {
+      logger.debug({ ...buffers, asked: limits.udpBuffer }, 'the kernel gave smaller UDP buffers');
     }
   }
 
   /** @throws TransportError when the address cannot be had */
-  static async open(
-    { host, port }: ListenAddress,
-    events: TransportEvents,
-    logger: Logger,
-  ): Promise<UdpTransport> {
+  static async open({ host, port }: ListenAddress, context: TransportContext): Promise<UdpTransport> {
+    const { udpBuffer } = context.limits;
     const socket = createSocket({
       type: host.includes(':') ? 'udp6' : 'udp4',
-      recvBufferSize: TRANSPORT_LIMITS.udpBuffer,
-      sendBufferSize: TRANSPORT_LIMITS.udpBuffer,
+      recvBufferSize: udpBuffer,
+      sendBufferSize: udpBuffer,
     });
     try {
       socket.bind(port, host);
@@ -64,7 +60,7 @@ export class UdpTransport {
       socket.close();
       throw new TransportError(`cannot listen on udp:${host}:${port}`, { cause });
     }
-    return new UdpTransport(socket, events, logger);
+    return new UdpTransport(socket, context);
   }
 
   flowTo(remote: Endpoint): Flow {
@@ -77,7 +73,7 @@ export class UdpTransport {
       new TransportError(`cannot send to udp:${address}:${port}`, { cause });
     if (this.#closed) throw unsent('the socket is closed');
     if (isIP(address) === 0) throw unsent('the address is not numeric');
-    if (this.#socket.getSendQueueSize() + bytes.length > TRANSPORT_LIMITS.udpQueued) {
+    if (this.#socket.getSendQueueSize() + bytes.length > this.#context.limits.udpQueued) {
       throw unsent('too many datagrams wait');
     }
     const target = this.local.address.includes(':') ? mapped(address) : address;
@@ -104,7 +100,7 @@ export class UdpTransport {
   #receive(bytes: Buffer, { address, port }: { address: string; port: number }): void {
     if (this.#closed || isKeepAlive(bytes)) return;
     const remote: Endpoint = { protocol: 'udp', address: unmapped(address), port };
-    deliverDatagram(bytes, this.flowTo(remote), this.#events);
+    deliverDatagram(bytes, this.flowTo(remote), this.#context.events);
   }
 }
 
