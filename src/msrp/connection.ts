@@ -90,17 +90,19 @@ export class MsrpConnection {
     this.#socket.write(bytes);
   }
 
-  /** Nobody is at the other end any more. */
-  get gone(): boolean {
-    return this.#socket.destroyed;
+  /** Whether anything more can come over it: a session bound to it has a future. */
+  get hears(): boolean {
+    return !this.#deaf && !this.#socket.destroyed;
   }
 
   destroy(): void {
+    this.#end?.cancel();
     this.#socket.destroy();
   }
 
   #endAfter(delay: number): void {
     this.#end?.cancel();
+    if (this.#socket.destroyed) return;
     this.#end = this.#clock.after(delay, () => this.#endNow());
   }
 

@@ -53,9 +53,11 @@ export async function listen(
     socket.on('close', () => sockets.delete(socket));
   });
   server.on(secure ? 'secureConnection' : 'connection', onConnection);
-  server.on('tlsClientError', (error: Error) =>
-    logger.debug({ error: error.message }, 'TLS handshake failed'),
-  );
+  server.on('tlsClientError', (error: Error, socket: Socket) => {
+    logger.debug({ error: error.message }, 'TLS handshake failed');
+    // Node leaves a connection open whose handshake took too long.
+    socket.destroy();
+  });
   server.on('drop', () => logger.warn({ open: limits.connections }, 'MSRP connection refused'));
   server.listen(wanted.port, wanted.host);
   await once(server, 'listening');

@@ -108,8 +108,8 @@ export class OutgoingMessages {
   end(why: string): void {
     if (this.#ended !== undefined) return;
     this.#ended = why;
-    for (const [transactId, { answered }] of [...this.#sent]) {
-      const delivered = answered && !this.#reportIsDue();
+    for (const [transactId, outgoing] of [...this.#sent]) {
+      const delivered = outgoing.answered && !this.#reportIsDue(outgoing);
       this.#settle(transactId, delivered ? undefined : new SessionClosed(why));
     }
     for (const { reject } of this.#waiting) reject(new SessionClosed(why));
@@ -117,8 +117,8 @@ export class OutgoingMessages {
   }
 
   /** A 200 of a peer that reports, or of a relay, is not the last word. */
-  #reportIsDue(): boolean {
-    return this.#peerReports === true || this.#options.relayed;
+  #reportIsDue({ message }: Outgoing): boolean {
+    return message.successReport !== false && (this.#peerReports === true || this.#options.relayed);
   }
 
   #fillWindow(): void {

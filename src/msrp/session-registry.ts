@@ -86,21 +86,9 @@ export class SessionRegistry implements Pick<ConnectionOwner, 'onRequest' | 'onR
       return;
     }
     const awaited = this.#awaited.get(id);
-    if (awaited !== undefined) {
-      if (awaited.held >= this.#limits.heldRequests) {
-        this.#refuse(connection, head, 408, 'The session is not open yet');
-        return;
-      }
-      awaited.held++;
-      await awaited.settled;
-      // A session must not be bound to a connection that was lost meanwhile.
-      if (connection.gone) return;
-    }
-    const session = this.#sessions.get(id);
-    if (session === undefined) this.#refuse(connection, head, 481, 'No such session');
-    else if (!session.belongsTo(connection))
-      this.#refuse(connection, head, 506, 'Bound to another connection');
-    else await this.#pass(session, connection, request);
+    if (awaited === undefined) await this.#dispatch(id, connection, request);
+    else if (awaited.held < this.#limits.heldRequests) await this.#hold(awaited, id, connection, request);
+    else this.#refuse(connection, head, 408, 'The session is not open yet');
   }
 
   onResponse(connection: MsrpConnection, response: MsrpResponse): void {
@@ -112,6 +100,37 @@ export class SessionRegistry implements Pick<ConnectionOwner, 'onRequest' | 'onR
   onMalformed(connection: MsrpConnection, error: Error, head?: RequestHead): void {
     this.#refusals.add({ status: '400' });
     if (head !== undefined) connection.respond(head, 400, error.message);
+  }
+
+  async #hold(
+    awaited: Awaited,
+    id: string,
+    connection: MsrpConnection,
+    request: WholeRequest,
+  ): Promise<void> {
+    // Whoever knows the URI is no stranger: the connection stays while it waits.
+    const waiting = { onConnectionClosed: () => undefined };
+    connection.join(waiting);
+    awaited.held++;
+    await awaited.settled;
+    // A session must not be bound to a connection that was lost meanwhile.
+    if (connection.hears) {
+      const answered = this.#dispatch(id, connection, request);
+      connection.leave(waiting);
+      await answered;
+    } else {
+      connection.leave(waiting);
+      this.#refuse(connection, request.head, 408, 'The connection has ended');
+    }
+  }
+
+  async #dispatch(id: string, connection: MsrpConnection, request: WholeRequest): Promise<void> {
+    const { head } = request;
+    const session = this.#sessions.get(id);
+    if (session === undefined) this.#refuse(connection, head, 481, 'No such session');
+    else if (!session.belongsTo(connection))
+      this.#refuse(connection, head, 506, 'Bound to another connection');
+    else await this.#pass(session, connection, request);
   }
 
   async #pass(session: ChatSession, connection: MsrpConnection, request: WholeRequest): Promise<void> {

@@ -26,17 +26,9 @@ const URI =
 
 /** @throws MalformedMsrpUri */
 export function parseMsrpUri(text: string): MsrpUri {
-  const [, scheme = '', host = '', digits, sessionId = '', transport = ''] = URI.exec(text) ?? [];
-  const port = digits === undefined ? DEFAULT_PORT : Number(digits);
-  if (host === '' || port > 65_535) throw new MalformedMsrpUri(text);
-  return {
-    scheme: scheme.toLowerCase() === 'msrps' ? 'msrps' : 'msrp',
-    host: host.replace(/^\[|\]$/g, ''),
-    port,
-    sessionId,
-    transport,
-    text,
-  };
+  const uri = readUri(text);
+  if (uri === undefined) throw new MalformedMsrpUri(text);
+  return uri;
 }
 
 /** A To-Path or From-Path: URIs parted by blanks, at least one. @throws MalformedMsrpUri */
@@ -51,8 +43,7 @@ export function pathParts(path: string): string[] {
 
 /** The session-id of a URI; undefined for what is no MSRP URI. */
 export function sessionIdIn(uri: string): string | undefined {
-  const match = URI.exec(uri);
-  return match === null ? undefined : (match[4] ?? '');
+  return readUri(uri)?.sessionId;
 }
 
 export function formatMsrpUri(uri: MsrpUri): string {
@@ -89,5 +80,19 @@ export function localMsrpUri(parts: {
     sessionId: parts.sessionId,
     transport: 'tcp',
     text: `${scheme}://${host}:${parts.port}/${parts.sessionId};tcp`,
+  };
+}
+
+function readUri(text: string): MsrpUri | undefined {
+  const [, scheme = '', host = '', digits, sessionId = '', transport = ''] = URI.exec(text) ?? [];
+  const port = digits === undefined ? DEFAULT_PORT : Number(digits);
+  if (host === '' || port > 65_535) return undefined;
+  return {
+    scheme: scheme.toLowerCase() === 'msrps' ? 'msrps' : 'msrp',
+    host: host.replace(/^\[|\]$/g, ''),
+    port,
+    sessionId,
+    transport,
+    text,
   };
 }
