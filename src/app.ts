@@ -2,6 +2,8 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from './config.ts';
 import type { Clock } from './core/clock.ts';
+import { withDeadline } from './core/deadline.ts';
+import { describeError } from './core/errors.ts';
 import type { Logger } from './core/logger.ts';
 import type { Metrics } from './core/metrics.ts';
 import type { Random } from './core/random.ts';
@@ -34,6 +36,9 @@ import { subscribeRoute } from './sip/subscribe-route.ts';
 import { TrustedProxies } from './sip/trust.ts';
 import type { Store } from './store/store.ts';
 import { openStore } from './store/store.ts';
+
+/** Longest wait for retrievals by MESSAGE to end when the program stops, ms. */
+const STOP_LIMIT = 3_000;
 
 /** What every part is given from outside. */
 export interface Surroundings {
@@ -74,7 +79,7 @@ async function start(
   stops: (() => Promise<void> | void)[],
   stop: () => Promise<void>,
 ): Promise<App> {
-  const { random, logger } = surroundings;
+  const { clock, random, logger } = surroundings;
   const lamp: { publisher?: Publisher } = {};
   const store = await open(config, surroundings, () => lamp.publisher?.wake());
   stops.push(() => store.close());
@@ -132,6 +137,7 @@ async function start(
       ...surroundings,
       policy,
       chats,
+      ready: () => store.ready(),
       newSessionId: () => random.bytes(4).readUInt32BE(0),
     }),
     ...(presence === undefined ? {} : presenceRoutes(presence, policy, ownPublishers, surroundings)),
@@ -150,7 +156,10 @@ async function start(
   stops.push(() => publisher.stop());
   stops.push(async () => {
     chats.hangUpAll();
-    await pager.idle();
+    // A text on its way to a phone that does not answer is new again when its lease ends.
+    await withDeadline(clock, STOP_LIMIT, 'handing texts over', pager.idle()).catch((error: unknown) => {
+      logger.warn({ error: describeError(error) }, 'stopped with texts on their way');
+    });
   });
   const ready = async (): Promise<void> => {
     if (!agent.ready) throw new NoSipServer();
@@ -196,7 +205,10 @@ async function open(config: Config, surroundings: Surroundings, onSummaryDirty: 
   return await openStore({
     ...surroundings,
     url: config.DATABASE_URL,
-    limits: { maxNewMessages: config.MAILBOX_MAX_MESSAGES },
+    limits: {
+      maxNewMessages: config.MAILBOX_MAX_MESSAGES,
+      maxMessageBytes: config.MESSAGE_MAX_BYTES,
+    },
     onSummaryDirty,
   });
 }

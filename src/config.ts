@@ -292,6 +292,13 @@ function conflicts(settings: z.infer<typeof VARIABLES>): ConfigFault[] {
     const missing = settings.MSRP_TLS_KEY === '' ? 'MSRP_TLS_KEY' : 'MSRP_TLS_CERTIFICATE';
     faults.push({ variable: missing, problem: 'certificate and key are given together or not at all' });
   }
+  if (settings.DRACHTIO_SERVERS.length > 1 && settings.PRESENCE_SERVER === undefined) {
+    faults.push({
+      variable: 'PRESENCE_SERVER',
+      problem:
+        'needed with more than one of DRACHTIO_SERVERS: the built-in one is reached through one server only',
+    });
+  }
   const anywhere = settings.MSRP_LISTEN.some(({ host }) => host === '0.0.0.0' || host === '::');
   if (anywhere && settings.MSRP_ADVERTISED_HOST === undefined) {
     faults.push({

@@ -200,6 +200,25 @@ describe('the mailbox, from the phone’s side', () => {
       expect((await chat.send('text/plain', 'still here')).status).to.equal(200);
     });
 
+    it('takes no MESSAGE inside its call: 405, where a 200 would lose it', async () => {
+      const bob = await phone(BOB);
+      const { dialog } = await call(bob, ALICE);
+      const answer = await dialog.request('MESSAGE', { 'Content-Type': 'text/plain' }, 'lost?');
+      expect(answer.startLine).to.include('405');
+      expect((await dialog.request('BYE')).startLine).to.include('200');
+    });
+
+    it('gets the same answer to a re-INVITE that changes nothing, and 488 to one that moves the chat', async () => {
+      const bob = await phone(BOB);
+      const path = MsrpChat.localPath();
+      const dialog = await bob.dialog('INVITE', ALICE, SDP, chatOffer(path));
+      const same = await dialog.request('INVITE', SDP, chatOffer(path));
+      expect(same.startLine).to.include('200');
+      expect(pathOf(same.body)).to.equal(pathOf(dialog.answer.body));
+      const moved = await dialog.request('INVITE', SDP, chatOffer(MsrpChat.localPath()));
+      expect(moved.startLine).to.include('488');
+    });
+
     it('without MSRP in its offer gets 488 with a Warning', async () => {
       const bob = await phone(BOB);
       const audio =
@@ -289,6 +308,18 @@ describe('the mailbox, from the phone’s side', () => {
       const bob = await phone(BOB);
       const headers = { Event: 'message-summary', Contact: bob.contact, Expires: '600' };
       expect((await bob.request('SUBSCRIBE', ALICE, headers)).startLine).to.include('403');
+    });
+
+    it('outlives a NOTIFY inside its own subscription, whatever that names', async () => {
+      const alice = await phone(ALICE);
+      const dialog = await alice.dialog('SUBSCRIBE', ALICE, { Event: 'message-summary', Expires: '600' });
+      const hostile = {
+        Event: 'message-summary',
+        'Subscription-State': 'terminated',
+        To: (dialog.answer.header('To') ?? '').replace(/<[^>]*>/, '<urn:x>'),
+      };
+      expect((await dialog.request('NOTIFY', hostile)).startLine).to.match(/ 4\d\d /);
+      expect((await alice.request('OPTIONS', MAILBOX)).startLine).to.include('200');
     });
 
     it('says the last count after a burst, in a handful of NOTIFYs', async () => {

@@ -70,6 +70,7 @@ describe('the configuration', () => {
   it('refuses settings that contradict each other', () => {
     expect(faultsOf({ MSRP_TLS_CERTIFICATE: 'cert.pem' })).to.deep.equal(['MSRP_TLS_KEY']);
     expect(faultsOf({ MSRP_LISTEN: 'tcp:0.0.0.0:2855' })).to.deep.equal(['MSRP_ADVERTISED_HOST']);
+    expect(faultsOf({ DRACHTIO_SERVERS: 'a:9022,b:9022' })).to.deep.equal(['PRESENCE_SERVER']);
     expect(faultsOf({ MESSAGE_ACCOUNT: 'sip:mailbox@elsewhere.test' })).to.deep.equal(['MESSAGE_ACCOUNT']);
   });
 

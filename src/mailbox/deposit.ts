@@ -5,7 +5,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
 import type { DepositStore, NewMessage } from './ports.ts';
-import { readBody } from './read-body.ts';
+import { UnsupportedText, readBody } from './read-body.ts';
 
 /** A text for an offline user as it came off the wire, content coding undone. */
 export interface IncomingText {
@@ -80,6 +80,7 @@ export class Deposits {
     if (text.content.length > maxBytes) throw new TextTooLarge(maxBytes);
     const body = readBody(text.contentType, text.content);
     if (body.kind === 'notice') return 'notice';
+    if (body.contentType.length > MAILBOX_LIMITS.contentType) throw new UnsupportedText(body.contentType);
     const messageId = body.messageId ?? text.transportId;
     const message: NewMessage = {
       owner: text.owner,

@@ -10,6 +10,7 @@ export const MAILBOX_LIMITS = {
   markReadRetry: 1_000,
   /** Longest unique key, subject and author kept. */
   subject: 1_000,
+  contentType: 500,
   author: 512,
   messageId: 512,
   /** Pager-mode retrievals under way at one time; one more is told to come again. */

@@ -3,7 +3,7 @@ import { MailboxError, describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
 import type { PagerSender, StoredMessage } from './ports.ts';
-import { PagerDeliveryFailed } from './ports.ts';
+import { PagerDeliveryFailed, TextRefused } from './ports.ts';
 import { presentAsLines } from './presentation.ts';
 import type { Retrievals } from './retrieval.ts';
 import { NOTICES } from './retrieval-conversation.ts';
@@ -46,9 +46,10 @@ export class PagerMode {
   async #run(owner: AddressOfRecord, sender: PagerSender): Promise<void> {
     const mailbox = owner.toString();
     try {
-      const { delivered, elsewhere } = await this.#retrievals.run(owner, inTurn(owner, sender));
-      if (delivered === 0) await sender.send(owner, elsewhere === 0 ? NOTICES.empty : NOTICES.elsewhere);
-      this.#logger.info({ mailbox, delivered }, 'texts delivered by MESSAGE');
+      const { delivered, refused, elsewhere } = await this.#retrievals.run(owner, inTurn(owner, sender));
+      if (delivered + refused === 0)
+        await sender.send(owner, elsewhere === 0 ? NOTICES.empty : NOTICES.elsewhere);
+      this.#logger.info({ mailbox, delivered, refused }, 'texts delivered by MESSAGE');
     } catch (error) {
       this.#logger.warn({ mailbox, error: describeError(error) }, 'retrieval by MESSAGE broke off');
       if (error instanceof PagerDeliveryFailed) return;
@@ -59,13 +60,25 @@ export class PagerMode {
   }
 }
 
-/** One MESSAGE after the other, so that they arrive in order; after one failed, the rest is not tried. */
+/** One MESSAGE after the other, so that they arrive in order; when the phone is gone, the rest is not tried. */
 function inTurn(owner: AddressOfRecord, sender: PagerSender): (message: StoredMessage) => Promise<void> {
   let last: Promise<void> = Promise.resolve();
   return (message) => {
-    last = last.then(async () => {
-      for (const line of presentAsLines(message, sender.maxBytes)) await sender.send(owner, line);
+    const before = last.catch((error: unknown) => {
+      if (!(error instanceof TextRefused)) throw error;
+    });
+    last = before.then(async () => {
+      try {
+        for (const line of presentAsLines(message, sender.maxBytes)) await sender.send(owner, line);
+      } catch (error) {
+        throw isOfThisText(error) ? new TextRefused({ cause: error }) : error;
+      }
     });
     return last;
   };
+}
+
+/** RFC 3261 §21.4: answers that speak of the body, not of the user. */
+function isOfThisText(error: unknown): boolean {
+  return error instanceof PagerDeliveryFailed && [400, 413, 415, 488, 513, 606].includes(error.status);
 }

@@ -60,6 +60,13 @@ export interface DepositStore {
   deposit(message: NewMessage): Promise<DepositOutcome>;
 }
 
+/** The owner's client does not take this one text; others it may take. The text stays new. */
+export class TextRefused extends MailboxError {
+  constructor(options?: { cause?: unknown }) {
+    super('TEXT_REFUSED', 'the client does not take this text', options);
+  }
+}
+
 /** Names one retrieval's hold on the texts it delivers. */
 export type LeaseToken = string;
 

@@ -2,11 +2,12 @@ import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import { MessageRefused } from '../msrp/errors.ts';
+import { MessageRefused, SendFailed } from '../msrp/errors.ts';
 import type { MsrpSession, ReceivedMessage, SessionEnd, SessionHandlers } from '../msrp/session.ts';
 import type { PeerFormats } from './presentation.ts';
 import { presentMessage, presentNotice } from './presentation.ts';
 import { readBody } from './read-body.ts';
+import { TextRefused } from './ports.ts';
 import type { Retrievals } from './retrieval.ts';
 
 /** What the owner is told in a session or a MESSAGE of the mailbox itself. */
@@ -52,11 +53,16 @@ export class RetrievalConversation implements SessionHandlers {
     const { owner, messageAccount, peer, retrievals, logger, hangUp } = this.#options;
     const account = messageAccount.toString();
     try {
-      const { delivered, elsewhere } = await retrievals.run(owner, (message) =>
-        this.#session().send(presentMessage(message, peer)),
+      const { delivered, refused, elsewhere } = await retrievals.run(owner, (message) =>
+        this.#session()
+          .send(presentMessage(message, peer))
+          .catch((error: unknown) => {
+            throw isOfThisText(error) ? new TextRefused({ cause: error }) : error;
+          }),
       );
-      if (delivered === 0) await this.#say(elsewhere === 0 ? NOTICES.empty : NOTICES.elsewhere, account);
-      logger.info({ mailbox: owner.toString(), delivered }, 'texts delivered in a session');
+      if (delivered + refused === 0)
+        await this.#say(elsewhere === 0 ? NOTICES.empty : NOTICES.elsewhere, account);
+      logger.info({ mailbox: owner.toString(), delivered, refused }, 'texts delivered in a session');
       hangUp('delivered');
     } catch (error) {
       logger.warn({ mailbox: owner.toString(), error: describeError(error) }, 'retrieval broke off');
@@ -90,4 +96,9 @@ function isNotice({ contentType, content }: ReceivedMessage): boolean {
     // Whatever cannot be read is refused as words are.
     return false;
   }
+}
+
+/** RFC 4975 §10: 400, 413 and 415 speak of the message, other codes of the session. */
+function isOfThisText(error: unknown): boolean {
+  return error instanceof SendFailed && [400, 413, 415].includes(error.status);
 }

@@ -8,6 +8,7 @@ import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
 import type { RetrievalStore, StoredMessage } from './ports.ts';
+import { TextRefused } from './ports.ts';
 
 export interface RetrievalOptions {
   readonly store: RetrievalStore;
@@ -17,13 +18,17 @@ export interface RetrievalOptions {
   readonly metrics: Metrics;
 }
 
-/** What a retrieval came to. `elsewhere`: new texts are there, but another retrieval is handing them over. */
+/** What a retrieval came to. `refused`: by the client, and new still; `elsewhere`: another retrieval hands them over. */
 export interface RetrievalResult {
   readonly delivered: number;
+  readonly refused: number;
   readonly elsewhere: number;
 }
 
-/** Hands one text to the owner's client; resolves when the client acknowledged it, rejects when it did not. */
+/**
+ * Hands one text to the owner's client; resolves when the client acknowledged it, rejects when it did not: with TextRefused
+ * when the next one may fare better.
+ */
 export type Deliver = (message: StoredMessage) => Promise<void>;
 
 /**
@@ -49,12 +54,13 @@ export class Retrievals {
     const token = hexToken(random, 128);
     const until = (): number => clock.now() + MAILBOX_LIMITS.lease;
     const acknowledged = new Set<number>();
+    let refused = 0;
     const renewal = this.#renewing(token, until);
     try {
       for (;;) {
         const batch = await store.lease(owner, token, until(), MAILBOX_LIMITS.leaseBatch);
         if (batch.length === 0) break;
-        await this.#deliverBatch(token, batch, acknowledged, deliver);
+        refused += await this.#deliverBatch(token, batch, acknowledged, deliver);
       }
     } finally {
       renewal.cancel();
@@ -63,7 +69,8 @@ export class Retrievals {
         logger.warn({ mailbox: owner.toString(), error: describeError(error) }, 'lease not released');
       });
     }
-    return { delivered: acknowledged.size, elsewhere: (await store.counts(owner)).new };
+    const left = (await store.counts(owner)).new;
+    return { delivered: acknowledged.size, refused, elsewhere: Math.max(0, left - refused) };
   }
 
   async #deliverBatch(
@@ -71,7 +78,7 @@ export class Retrievals {
     batch: readonly StoredMessage[],
     acknowledged: Set<number>,
     deliver: Deliver,
-  ): Promise<void> {
+  ): Promise<number> {
     const deliveries = batch.map(async (message) => {
       if (!acknowledged.has(message.id)) {
         await deliver(message);
@@ -80,9 +87,15 @@ export class Retrievals {
       }
       await this.#markRead(token, message.id);
     });
-    // Every acknowledgement counts, so a failure waits until the rest of the batch has settled.
-    const failed = (await Promise.allSettled(deliveries)).find(({ status }) => status === 'rejected');
-    if (failed?.status === 'rejected') throw failed.reason;
+    // Every acknowledgement counts, so a failure waits until the rest of the batch has settled. A text that alone is refused
+    // must not keep the others back.
+    let refused = 0;
+    for (const settled of await Promise.allSettled(deliveries)) {
+      if (settled.status === 'fulfilled') continue;
+      if (!(settled.reason instanceof TextRefused)) throw settled.reason;
+      refused++;
+    }
+    return refused;
   }
 
   /** The owner has the text now: a database that fails for a moment must not bring it to her twice. */

@@ -131,6 +131,11 @@ export class SipAgent {
         logger.error({ server: server.name, error: describeError(error) }, 'SIP server refused us');
         return;
       }
+      if (this.#stopped) {
+        // It was being reached for when we stopped.
+        client.disconnect();
+        return;
+      }
       logger.info({ server: server.name, listening }, 'SIP server connected');
       this.#setConnected(server, true);
       onFirst(listening);
@@ -158,6 +163,26 @@ export class SipAgent {
     });
   }
 
+  async #openDialog(
+    client: DrachtioClient,
+    request: DrachtioRequest,
+    response: DrachtioResponse,
+    options: { localSdp?: string; headers?: HeaderMap },
+  ): Promise<DrachtioDialog> {
+    const { clock, logger } = this.#options;
+    const opening = client.createUAS(request, response, options);
+    try {
+      const operation = `answering ${request.method}`;
+      return await withDeadline(clock, SIP_LIMITS.answerDeadline, operation, opening);
+    } catch (error) {
+      // A dialog that comes up after all belongs to nobody.
+      opening
+        .then((dialog) => dialog.destroy())
+        .catch((late: unknown) => logger.debug({ error: describeError(late) }, 'dialog not opened'));
+      throw error;
+    }
+  }
+
   #setConnected(server: Server, connected: boolean): void {
     server.connected = connected;
     this.#connected.set(this.#servers.filter((each) => each.connected).length);
@@ -169,18 +194,12 @@ export class SipAgent {
     request: DrachtioRequest,
     response: DrachtioResponse,
   ): Promise<void> {
-    const { logger, clock } = this.#options;
+    const { logger } = this.#options;
     try {
       await route({
         request,
         response,
-        openDialog: (options) =>
-          withDeadline(
-            clock,
-            SIP_LIMITS.answerDeadline,
-            `answering ${request.method}`,
-            client.createUAS(request, response, options),
-          ),
+        openDialog: (options) => this.#openDialog(client, request, response, options),
       });
     } catch (error) {
       const refusal =

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { AddressOfRecord } from '../core/address-of-record.ts';
 import type { DrachtioRequest } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
@@ -16,8 +17,9 @@ export function calleeOf(request: DrachtioRequest, domains: ReadonlySet<string>)
     return candidate !== undefined && domains.has(candidate.host) ? candidate : undefined;
   };
   const history = addresses(request.get('History-Info')).reverse();
-  const diversion = addresses(request.get('Diversion'));
-  for (const uri of [request.uri, ...history, ...diversion, ...addresses(request.get('To'))]) {
+  const diverted = [...history, ...addresses(request.get('Diversion')), ...addresses(request.get('To'))];
+  const candidates = isContact(request.uri) ? [...diverted, request.uri] : [request.uri, ...diverted];
+  for (const uri of candidates) {
     const callee = served(uri);
     if (callee !== undefined) return callee;
   }
@@ -28,4 +30,10 @@ function addresses(value: string | undefined): string[] {
   return splitHeaderList(value ?? '')
     .slice(0, SIP_LIMITS.diversions)
     .flatMap((part) => parseNameAddress(part)?.uri ?? []);
+}
+
+/** A port or a numeric host makes it the address of a device, even where that host is a served domain as well. */
+function isContact(uri: string): boolean {
+  const host = /^sips?:(?:[^@]*@)?(\[[^\]]*\]|[^;?:]+)(:\d+)?/i.exec(uri);
+  return host?.[2] !== undefined || isIP((host?.[1] ?? '').replace(/^\[|\]$/g, '')) !== 0;
 }

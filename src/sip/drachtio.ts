@@ -46,6 +46,8 @@ type InDialog = (request: DrachtioRequest, response: DrachtioResponse) => void;
 export interface DrachtioDialog {
   readonly id: string;
   readonly connected: boolean;
+  /** Takes a request that came in the dialog. */
+  handle(request: DrachtioRequest, response: DrachtioResponse): void;
   /** The client keeps every dialog until it is told that one is gone. */
   readonly srf: { removeDialog(dialog: DrachtioDialog): void };
   removeAllListeners(): this;

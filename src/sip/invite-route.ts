@@ -7,10 +7,11 @@ import { TooManySessions, UnreadablePath } from '../mailbox/session-mode.ts';
 import type { Admission, AdmissionPolicy } from './admission.ts';
 import { admit } from './admission.ts';
 import type { Incoming, Route } from './agent.ts';
-import type { DrachtioDialog, DrachtioRequest } from './drachtio.ts';
+import type { DrachtioDialog, DrachtioRequest, DrachtioResponse } from './drachtio.ts';
+import { allowInDialog } from './in-dialog.ts';
 import { RETRY_AFTER_SECONDS, SIP_LIMITS } from './limits.ts';
 import { ALLOW } from './options-route.ts';
-import { SipRefusal } from './refusal.ts';
+import { SipRefusal, sendRefusal, unavailable } from './refusal.ts';
 import type { ChatOffer } from './sdp.ts';
 import { chatAnswer, notAcceptable, parseChatOffer } from './sdp.ts';
 
@@ -25,6 +26,8 @@ export interface InviteRouteOptions {
   readonly chats: ChatSessions;
   /** Number for the o= line of an answer. */
   readonly newSessionId: () => number;
+  /** Resolves while texts can be kept. */
+  readonly ready: () => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -36,8 +39,18 @@ export function inviteRoute(options: InviteRouteOptions): Route {
     const admission = admit(request, options.policy);
     if (!request.has('Contact')) throw new SipRefusal(400, 'INVITE without Contact');
     const offer = parseChatOffer(offerOf(request), options.chats.transports);
+    await readyToKeep(options);
     const prepared = prepare(options.chats, offer);
     const dialog = await answer(incoming, offer, prepared, options);
+    if (!dialog.connected) {
+      // The caller hung up before we could look.
+      prepared.discard();
+      return;
+    }
+    allowInDialog(dialog, ['INVITE', 'ACK', 'BYE', 'OPTIONS'], options.logger);
+    dialog.on('modify', (request, response) => {
+      answerReInvite(dialog, offer, options.chats.transports, request, response);
+    });
     runChat(dialog, prepared, admission, options);
   };
 }
@@ -85,6 +98,37 @@ async function answer(
   } catch (error) {
     prepared.discard();
     throw error;
+  }
+}
+
+/** Nobody is invited to type what cannot be kept. @throws SipRefusal 503 */
+async function readyToKeep({ ready, clock }: InviteRouteOptions): Promise<void> {
+  try {
+    await withDeadline(clock, SIP_LIMITS.storeDeadline, 'the database', ready());
+  } catch (cause) {
+    throw unavailable(cause);
+  }
+}
+
+/** A re-INVITE that leaves the chat as it is (a session timer's, a hold's) gets our SDP again; one that changes it 488. */
+function answerReInvite(
+  dialog: DrachtioDialog,
+  offer: ChatOffer,
+  transports: ReadonlySet<'tcp' | 'tls'>,
+  request: DrachtioRequest,
+  response: DrachtioResponse,
+): void {
+  try {
+    const renewed = parseChatOffer(offerOf(request), transports);
+    const same =
+      renewed.path.join(' ') === offer.path.join(' ') &&
+      renewed.line === offer.line &&
+      renewed.lines.length === offer.lines.length;
+    if (!same) throw notAcceptable(399, 'The chat of a call cannot be moved');
+    response.send(200, 'OK', { headers: { 'Content-Type': 'application/sdp' }, body: dialog.local.sdp });
+  } catch (error) {
+    if (!(error instanceof SipRefusal)) throw error;
+    sendRefusal(response, error);
   }
 }
 

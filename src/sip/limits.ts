@@ -4,6 +4,8 @@ export const SIP_LIMITS = {
   requestDeadline: 33_000,
   /** Longest wait for the engine to say that a response or dialog was taken. */
   answerDeadline: 5_000,
+  /** Longest wait for the database to say that it is there, before a call is answered. */
+  storeDeadline: 3_000,
   /** Longest pause between two attempts to reach a drachtio-server. */
   reconnectDelay: 5_000,
   /** How often a drachtio-server is asked whether it still listens. */

@@ -21,6 +21,7 @@ export interface ChatOffer {
 
 interface MediaLine {
   readonly type: string;
+  readonly port: number;
   readonly protocol: string;
   readonly payloads: string;
 }
@@ -46,14 +47,17 @@ export function notAcceptable(code: number, why: string): SipRefusal {
  */
 export function parseChatOffer(sdp: string, transports: ReadonlySet<'tcp' | 'tls'>): ChatOffer {
   const session = parseSdp(sdp);
-  const lines = session.media.map((media) => ({
-    type: media.type,
-    protocol: media.protocol,
-    payloads: media.payloads ?? '*',
-  }));
+  const lines = mediaLines(sdp);
+  if (lines.length !== session.media.length) throw new SipRefusal(400, 'Unreadable SDP');
   const chats = session.media
-    .map((media, line) => ({ media, line, transport: TRANSPORTS[media.protocol.toUpperCase()] }))
-    .filter(({ media }) => media.type === 'message' && media.port !== 0);
+    .map((media, line) => ({ media, line, offered: lines[line] }))
+    .map(({ media, line, offered }) => ({
+      media,
+      line,
+      offered,
+      transport: TRANSPORTS[offered?.protocol.toUpperCase() ?? ''],
+    }))
+    .filter(({ offered }) => offered?.type === 'message' && offered.port !== 0);
   if (chats.length === 0) throw notAcceptable(304, 'Only MSRP chat (m=message) is taken here');
   const chat = chats.find(
     ({ transport, media }) =>
@@ -130,6 +134,22 @@ export function chatAnswer(
         : { type, protocol, payloads, port: 0, rtp: [], fmtp: [] },
     ),
   });
+}
+
+/*
+ * RFC 4566 §9: media-field = "m=" media SP port ["/" integer] SP proto 1*(SP fmt) CRLF. Read here, because every line has to
+ * come back in the answer, those too that the SDP library does not know.
+ */
+function mediaLines(sdp: string): MediaLine[] {
+  return sdp
+    .split(/\r?\n/)
+    .filter((line) => line.startsWith('m='))
+    .map((line) => {
+      const match = /^m=(\S+) (\d{1,5})(?:\/\d+)? (\S+) (\S.*)$/.exec(line);
+      if (match === null) throw new SipRefusal(400, 'Unreadable SDP');
+      const [, type = '', port = '', protocol = '', payloads = ''] = match;
+      return { type, port: Number(port), protocol, payloads: payloads.trim() };
+    });
 }
 
 type Session = ReturnType<typeof parse>;

@@ -9,6 +9,7 @@ import type { Route } from './agent.ts';
 import { callerOf } from './caller.ts';
 import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioDialog, DrachtioRequest } from './drachtio.ts';
+import { allowInDialog } from './in-dialog.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { SipRefusal } from './refusal.ts';
 
@@ -39,6 +40,7 @@ export function subscribeRoute(options: SubscribeRouteOptions): Route {
     if (judged.status >= 300) throw new SipRefusal(judged.status, judged.reason, { ...judged.headers });
     if (!request.has('Contact')) throw new SipRefusal(400, 'SUBSCRIBE without Contact');
     const dialog = await incoming.openDialog({ headers: { ...judged.headers } });
+    allowInDialog(dialog, ['SUBSCRIBE'], options.logger);
     const subscriber = subscriberDialog(dialog, options);
     dialog.on('subscribe', (refresh, response) => {
       const answer = presence.refreshSubscription(dialog.id, refreshOf(refresh, command));

@@ -5,7 +5,7 @@ import type { Metrics } from '../core/metrics.ts';
 import type { DepositOutcome, NewMessage } from '../mailbox/ports.ts';
 import type { Database } from './database.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
-import { lockMailboxes, saveChanged } from './dirty-marks.ts';
+import { idsOf, lockMailboxes, saveChanged } from './dirty-marks.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { MessageRow } from './rows.ts';
 
@@ -35,6 +35,7 @@ export class DepositWriter {
     this.#group = new GroupCommit({
       database,
       operation: 'keep a text',
+      weight: ({ message }) => message.content.length,
       write: (trx, deposits) => this.#write(trx, deposits),
       onCommitted: (deposits) => {
         commits.add();
@@ -52,11 +53,7 @@ export class DepositWriter {
 
   async #write(trx: Knex.Transaction, batch: readonly Deposit[]): Promise<DepositOutcome[]> {
     const aors = [...new Set(batch.map(({ message }) => message.owner.toString()))].sort();
-    await trx('mailbox')
-      .insert(aors.map((aor) => ({ aor })))
-      .onConflict('aor')
-      .ignore();
-    const locked = await lockMailboxes(this.#database, trx, 'aor', aors);
+    const locked = await lockMailboxes(this.#database, trx, await idsOf(trx, aors, true));
     const mailboxes = new Map(locked.map((mailbox) => [mailbox.aor, mailbox]));
     const known = await this.#known(trx, locked, batch);
     const rows: NewRow[] = [];

@@ -7,6 +7,8 @@ import { STORE_LIMITS } from './limits.ts';
 
 interface Waiting<Item, Outcome> {
   readonly item: Item;
+  /** Epoch ms. */
+  readonly since: number;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -17,6 +19,8 @@ export interface GroupCommitOptions<Item, Outcome> {
   readonly operation: string;
   /** Writes all items in one transaction; the outcomes come in the order of the items. */
   readonly write: (trx: Knex.Transaction, items: readonly Item[]) => Promise<readonly Outcome[]>;
+  /** Bytes of an item, where they differ much; a commit is bounded by them. */
+  readonly weight?: (item: Item) => number;
   /** The items are committed; called before their outcomes are told. */
   readonly onCommitted?: (items: readonly Item[]) => void;
 }
@@ -41,7 +45,7 @@ export class GroupCommit<Item, Outcome> {
         reject(new StoreUnavailable(this.#options.operation, { cause: new Error('too many wait') }));
         return;
       }
-      this.#queue.push({ item, resolve, reject });
+      this.#queue.push({ item, since: this.#options.database.clock.now(), resolve, reject });
       if (!this.#writing) void this.#drain();
     });
   }
@@ -51,11 +55,37 @@ export class GroupCommit<Item, Outcome> {
     while (this.#queue.length > 0) {
       // A moment's wait costs each write little and saves most of the commits under load.
       await pause(this.#options.database.clock, STORE_LIMITS.gather);
-      const batch = this.#queue.slice(0, STORE_LIMITS.batch);
+      this.#refuseStale();
+      const batch = this.#queue.slice(0, this.#batchSize());
       this.#queue = this.#queue.slice(batch.length);
-      await this.#commit(batch);
+      if (batch.length > 0) await this.#commit(batch);
     }
     this.#writing = false;
+  }
+
+  /** Who waited for as long as an operation may take has given up, and may have sent anew: that must not be kept too. */
+  #refuseStale(): void {
+    const { database, operation } = this.#options;
+    const oldest = database.clock.now() - STORE_LIMITS.operation;
+    const stale = this.#queue.filter(({ since }) => since <= oldest);
+    if (stale.length === 0) return;
+    this.#queue = this.#queue.filter(({ since }) => since > oldest);
+    const cause = new Error('it waited too long');
+    for (const { reject } of stale) reject(new StoreUnavailable(operation, { cause }));
+  }
+
+  /** How many of those that wait go into the next commit: at least one, at most as many as its bytes allow. */
+  #batchSize(): number {
+    const { weight } = this.#options;
+    const most = Math.min(this.#queue.length, STORE_LIMITS.batch);
+    if (weight === undefined) return most;
+    let bytes = 0;
+    for (let size = 0; size < most; size++) {
+      const next = this.#queue[size];
+      bytes += next === undefined ? 0 : weight(next.item);
+      if (bytes > STORE_LIMITS.batchBytes) return Math.max(1, size);
+    }
+    return most;
   }
 
   async #commit(batch: readonly Waiting<Item, Outcome>[]): Promise<void> {

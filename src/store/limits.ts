@@ -12,6 +12,8 @@ export const STORE_LIMITS = {
   gather: 3,
   /** Texts committed together. */
   batch: 200,
+  /** Bytes of texts committed together: a database server takes packets of a bounded size only. */
+  batchBytes: 1_000_000,
   /** Texts waiting to be committed; one more is refused. */
   queue: 10_000,
   /** Attempts of a transaction that lost against another one, and the longest pause before the next. */

@@ -2,18 +2,38 @@ import type { Knex } from 'knex';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { LeaseToken, MailboxCounts, RetrievalStore, StoredMessage } from '../mailbox/ports.ts';
 import type { Database } from './database.ts';
+import type { LockedMailbox } from './dirty-marks.ts';
 import { lockMailboxes, saveChanged } from './dirty-marks.ts';
+import { GroupCommit } from './group-commit.ts';
 import type { MailboxRow, MessageRow } from './rows.ts';
 import { NO_MESSAGES, countsOf, messageOf, ownerOf } from './rows.ts';
+
+/** A text that its reader acknowledged. */
+interface Read {
+  readonly token: LeaseToken;
+  readonly id: number;
+}
 
 /** Leases texts and marks them read; both are compare-and-set, so two retrievals never hold the same text. */
 export class RetrievalReader implements RetrievalStore {
   readonly #database: Database;
-  readonly #onDirty: (owner: AddressOfRecord) => void;
+  readonly #reads: GroupCommit<Read, boolean>;
 
   constructor(database: Database, onDirty: (owner: AddressOfRecord) => void) {
     this.#database = database;
-    this.#onDirty = onDirty;
+    let changed: LockedMailbox[] = [];
+    this.#reads = new GroupCommit({
+      database,
+      operation: 'mark a text read',
+      write: async (trx, reads) => {
+        const written = await writeReads(database, trx, reads);
+        changed = written.changed;
+        return written.outcomes;
+      },
+      onCommitted: () => {
+        for (const { aor } of changed) onDirty(ownerOf(aor));
+      },
+    });
   }
 
   async counts(owner: AddressOfRecord): Promise<MailboxCounts> {
@@ -51,41 +71,64 @@ export class RetrievalReader implements RetrievalStore {
   }
 
   async renewLease(token: LeaseToken, until: number): Promise<void> {
-    await this.#database.run('renew a lease', (knex) =>
-      knex('message').where({ lease_token: token }).update({ lease_until: until }),
+    await this.#database.transaction('renew a lease', (trx) =>
+      trx('message').where({ lease_token: token }).update({ lease_until: until }),
     );
   }
 
-  async markRead(token: LeaseToken, id: number): Promise<boolean> {
-    const now = this.#database.clock.now();
-    const owner = await this.#database.transaction('mark a text read', async (trx) => {
-      const message = await trx<MessageRow>('message').where({ id }).first('mailbox_id', 'urgent');
-      if (message === undefined) return undefined;
-      const [mailbox] = await lockMailboxes(this.#database, trx, 'id', [message.mailbox_id]);
-      if (mailbox === undefined) return undefined;
-      const changed = await trx('message')
-        .where({ id, lease_token: token })
-        .whereNull('read_at')
-        .update({ read_at: now, lease_token: null, lease_until: null });
-      if (changed === 0) return undefined;
-      const urgent = Boolean(message.urgent) ? 1 : 0;
-      mailbox.new_count -= 1;
-      mailbox.old_count += 1;
-      mailbox.new_urgent -= urgent;
-      mailbox.old_urgent += urgent;
-      await saveChanged(trx, [mailbox], now);
-      return ownerOf(mailbox.aor);
-    });
-    if (owner === undefined) return false;
-    this.#onDirty(owner);
-    return true;
+  /** Reads that come at the same time share a commit. */
+  markRead(token: LeaseToken, id: number): Promise<boolean> {
+    return this.#reads.submit({ token, id });
   }
 
   async releaseLease(token: LeaseToken): Promise<void> {
-    await this.#database.run('release a lease', (knex) =>
-      knex('message').where({ lease_token: token }).update({ lease_token: null, lease_until: null }),
+    await this.#database.transaction('release a lease', (trx) =>
+      trx('message').where({ lease_token: token }).update({ lease_token: null, lease_until: null }),
     );
   }
+}
+
+/** Marks what its token still holds; the rest is somebody else's, or read. */
+async function writeReads(
+  database: Database,
+  trx: Knex.Transaction,
+  reads: readonly Read[],
+): Promise<{ outcomes: boolean[]; changed: LockedMailbox[] }> {
+  const ids = reads.map(({ id }) => id);
+  const places = await trx<MessageRow>('message').whereIn('id', ids).select('mailbox_id');
+  const mailboxIds = [...new Set(places.map(({ mailbox_id }) => mailbox_id))];
+  const mailboxes = await lockMailboxes(database, trx, mailboxIds);
+  const byId = new Map(mailboxes.map((mailbox) => [mailbox.id, mailbox]));
+  const rows = await database.locking(
+    trx<MessageRow>('message')
+      .whereIn('id', ids)
+      .whereNull('read_at')
+      .orderBy('id')
+      .select('id', 'mailbox_id', 'urgent', 'lease_token'),
+  );
+  const unread = new Map(rows.map((row) => [row.id, row]));
+  const changed = new Set<LockedMailbox>();
+  const marked: number[] = [];
+  const outcomes = reads.map(({ token, id }) => {
+    const message = unread.get(id);
+    const mailbox = message === undefined ? undefined : byId.get(message.mailbox_id);
+    if (message?.lease_token !== token || mailbox === undefined) return false;
+    unread.delete(id);
+    const urgent = Boolean(message.urgent) ? 1 : 0;
+    mailbox.new_count -= 1;
+    mailbox.old_count += 1;
+    mailbox.new_urgent -= urgent;
+    mailbox.old_urgent += urgent;
+    changed.add(mailbox);
+    marked.push(id);
+    return true;
+  });
+  const now = database.clock.now();
+  if (marked.length > 0) {
+    await trx('message').whereIn('id', marked).update({ read_at: now, lease_token: null, lease_until: null });
+  }
+  await saveChanged(trx, [...changed], now);
+  return { outcomes, changed: [...changed] };
 }
 
 function freeTexts(trx: Knex.Transaction, now: number): Knex.QueryBuilder {

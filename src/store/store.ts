@@ -18,7 +18,7 @@ import { SummaryLedger } from './summary-ledger.ts';
 export interface StoreOptions {
   /** `sqlite:FILE` or `mysql://USER:PASSWORD@HOST:PORT/DATABASE` */
   readonly url: string;
-  readonly limits: { readonly maxNewMessages: number };
+  readonly limits: { readonly maxNewMessages: number; /** Bytes. */ readonly maxMessageBytes: number };
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -39,7 +39,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const database = new Database(options);
   try {
     await migrate(database, options);
-    if (database.isMysql) await checkDurability(database);
+    if (database.isMysql) await checkServer(database, options.limits.maxMessageBytes);
   } catch (error) {
     await database.close();
     throw error;
@@ -90,16 +90,27 @@ function isRace(error: unknown): boolean {
   return error instanceof Error && /lock|already exists|duplicate/i.test(`${error.name} ${error.message}`);
 }
 
-/** A 200 means committed to disk: that is the database server's to keep, so its operator is told when it does not. */
-async function checkDurability(database: Database): Promise<void> {
+/** What only the database server's operator can put right, told at start. */
+async function checkServer(database: Database, maxMessageBytes: number): Promise<void> {
   const [rows] = await database.run('tell its settings', async (knex) => {
-    const answer: unknown = await knex.raw('select @@innodb_flush_log_at_trx_commit as flush');
-    return answer as [{ flush: number }[]];
+    const answer: unknown = await knex.raw(
+      'select @@innodb_flush_log_at_trx_commit as flush, @@max_allowed_packet as packet',
+    );
+    return answer as [{ flush: number; packet: number }[]];
   });
-  const flush = rows[0]?.flush;
-  if (flush === 1) return;
-  database.logger.warn(
-    { innodb_flush_log_at_trx_commit: flush },
-    'the database may lose acknowledged texts in a crash: set innodb_flush_log_at_trx_commit=1',
-  );
+  const [settings] = rows;
+  if (settings !== undefined && settings.flush !== 1) {
+    database.logger.warn(
+      { innodb_flush_log_at_trx_commit: settings.flush },
+      'the database may lose acknowledged texts in a crash: set innodb_flush_log_at_trx_commit=1',
+    );
+  }
+  // A text is written in hexadecimal, two digits a byte, beside others of the same commit.
+  const needed = 2 * (maxMessageBytes + STORE_LIMITS.batchBytes);
+  if (settings !== undefined && settings.packet < needed) {
+    database.logger.warn(
+      { max_allowed_packet: settings.packet, needed },
+      'the database refuses the longest texts: raise max_allowed_packet or lower MESSAGE_MAX_BYTES',
+    );
+  }
 }

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { DueSummary, PublicationState, SummaryStore } from '../mwi/ports.ts';
 import type { Database } from './database.ts';
-import { lockMailboxes } from './dirty-marks.ts';
+import { idsOf, lockMailboxes } from './dirty-marks.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { MailboxRow, PublicationRow } from './rows.ts';
 import { countsOf, ownerOf } from './rows.ts';
@@ -89,8 +89,8 @@ export class SummaryLedger implements SummaryStore {
   }
 
   async releaseClaims(node: string): Promise<void> {
-    await this.#database.run('release claims', (knex) =>
-      knex('publication').where({ claim_node: node }).update({ claim_node: null, claim_until: null }),
+    await this.#database.transaction('release claims', (trx) =>
+      trx('publication').where({ claim_node: node }).update({ claim_node: null, claim_until: null }),
     );
   }
 }
@@ -102,7 +102,7 @@ async function writeSettlements(
   settlements: readonly Settlement[],
 ): Promise<boolean[]> {
   const aors = [...new Set(settlements.map(({ owner }) => owner.toString()))];
-  const mailboxes = await lockMailboxes(database, trx, 'aor', aors);
+  const mailboxes = await lockMailboxes(database, trx, await idsOf(trx, aors, false));
   const byAor = new Map(mailboxes.map((mailbox) => [mailbox.aor, mailbox]));
   const rows = new Map<number, PublicationRow>();
   const outcomes = settlements.map(({ node, owner, state, dueAt, notBefore }) => {

@@ -3,7 +3,7 @@ import { silentLogger } from '../../src/core/logger.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import { MAILBOX_LIMITS } from '../../src/mailbox/limits.ts';
 import type { RetrievalStore } from '../../src/mailbox/ports.ts';
-import { StoreUnavailable } from '../../src/mailbox/ports.ts';
+import { StoreUnavailable, TextRefused } from '../../src/mailbox/ports.ts';
 import { Retrievals } from '../../src/mailbox/retrieval.ts';
 import type { Store } from '../../src/store/store.ts';
 import { FakeClock } from '../doubles/fake-clock.ts';
@@ -38,7 +38,7 @@ describe('a retrieval', () => {
       seen.push(id);
       if (seen.length === 10) await deposit(1);
     });
-    expect(result).to.deep.equal({ delivered: MAILBOX_LIMITS.leaseBatch + 4, elsewhere: 0 });
+    expect(result).to.deep.equal({ delivered: MAILBOX_LIMITS.leaseBatch + 4, refused: 0, elsewhere: 0 });
     expect(seen).to.deep.equal([...seen].sort((a, b) => a - b));
     expect((await store.counts(ALICE)).new).to.equal(0);
   });
@@ -55,11 +55,22 @@ describe('a retrieval', () => {
     expect(delivered).to.equal(2);
   });
 
+  it('goes on past a text that the client does not take, and leaves it new', async () => {
+    await deposit(MAILBOX_LIMITS.leaseBatch + 5);
+    let first: number | undefined;
+    const result = await retrievals().run(ALICE, ({ id }) => {
+      first ??= id;
+      return id === first ? Promise.reject(new TextRefused()) : Promise.resolve();
+    });
+    expect(result).to.deep.equal({ delivered: MAILBOX_LIMITS.leaseBatch + 4, refused: 1, elsewhere: 0 });
+    expect((await store.counts(ALICE)).new).to.equal(1);
+  });
+
   it('says that texts are with another one, and takes none of them', async () => {
     await deposit(2);
     await store.lease(ALICE, 'another', Date.now() + 60_000, 10);
     const result = await retrievals().run(ALICE, () => Promise.reject(new Error('not ours')));
-    expect(result).to.deep.equal({ delivered: 0, elsewhere: 2 });
+    expect(result).to.deep.equal({ delivered: 0, refused: 0, elsewhere: 2 });
   });
 
   it('marks an acknowledged text read though the database fails for a moment, and sends it once', async () => {
@@ -78,7 +89,7 @@ describe('a retrieval', () => {
     let done = false;
     void run.then(() => (done = true));
     while (!done) await clock.advance(MAILBOX_LIMITS.markReadRetry);
-    expect(await run).to.deep.equal({ delivered: 1, elsewhere: 0 });
+    expect(await run).to.deep.equal({ delivered: 1, refused: 0, elsewhere: 0 });
     expect(sent).to.equal(1);
     expect(await store.counts(ALICE)).to.deep.include({ new: 0, old: 1 });
   });

@@ -54,6 +54,14 @@ describe('the callee', () => {
     expect(ownerOf({ uri: 'sip:u7@192.0.2.9:5062' })).to.equal('sip:alice@example.test');
   });
 
+  it('is not a contact address whose host is served too', () => {
+    const everywhere = { ...policy, domains: new Set(['example.test', '127.0.0.1']) };
+    const request = sipRequest({ uri: 'sip:device7@127.0.0.1:5062' });
+    expect(admit(request, everywhere).owner.toString()).to.equal('sip:alice@example.test');
+    const bare = sipRequest({ uri: 'sip:bob@127.0.0.1', headers: { To: '<sip:bob@127.0.0.1>' } });
+    expect(admit(bare, everywhere).owner.toString()).to.equal('sip:bob@127.0.0.1');
+  });
+
   it('of a domain not served gets 404', () => {
     const headers = { To: '<sip:alice@elsewhere.test>' };
     expect(statusOf(() => admit(sipRequest({ uri: 'sip:alice@elsewhere.test', headers }), policy))).to.equal(

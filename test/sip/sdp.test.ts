@@ -71,6 +71,12 @@ describe('a chat offer', () => {
 });
 
 describe('the answer to a chat offer', () => {
+  it('echoes m-lines that the SDP library cannot read', () => {
+    const offer = parseChatOffer(sdp('m=audio 49170/2 RTP/AVP 0', ...chat()), BOTH);
+    expect(chatAnswer(offer, local, 1)).to.include('m=audio 0 RTP/AVP 0\r\n');
+    expect(refusalOf(sdp('m=', ...chat())).status).to.equal(400);
+  });
+
   it('has as many m-lines as the offer, all but the chat with port 0', () => {
     const offer = parseChatOffer(
       sdp('m=audio 4000 RTP/AVP 0 8', ...chat('TCP/TLS/MSRP'), 'm=video 4002 RTP/AVP 96'),

@@ -32,7 +32,7 @@ export async function openForTest(
 ): Promise<Store> {
   return await openStore({
     url,
-    limits: { maxNewMessages: options.maxNewMessages ?? 1000 },
+    limits: { maxNewMessages: options.maxNewMessages ?? 1000, maxMessageBytes: 65_536 },
     clock: options.clock ?? systemClock,
     random: systemRandom,
     logger: silentLogger,
