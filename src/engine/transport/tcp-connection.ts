@@ -65,8 +65,10 @@ export class TcpConnection implements Flow {
     this.#lastActive = this.#context.clock.now();
     const written = new Promise<void>((resolve, reject) => {
       this.#socket.write(bytes, (error) => {
-        if (error === undefined || error === null) resolve();
-        else reject(new TransportError('the connection broke', { cause: error }));
+        // A write that was under way when the socket was destroyed ends without an error.
+        const failed = this.#socket.destroyed || (error !== undefined && error !== null);
+        if (failed) reject(new TransportError('the connection broke', { cause: error ?? this.#failure }));
+        else resolve();
       });
     });
     if (this.#socket.writableLength > this.#context.limits.pauseReadingAt) this.#stall();
