@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { withDeadline } from '../../core/deadline.ts';
+import type { Counter, Gauge } from '../../core/metrics.ts';
 import { unmapped } from './addresses.ts';
 import { TcpConnection } from './tcp-connection.ts';
 import type { Endpoint, Flow, ListenAddress, TransportContext } from './transport.ts';
@@ -17,6 +18,8 @@ export class TcpTransport {
   readonly #connecting = new Map<string, Promise<TcpConnection>>();
   /** Sockets of connections that are not made yet. */
   readonly #unmade = new Set<Socket>();
+  readonly #open: Gauge;
+  readonly #refused: Counter;
   #closed = false;
   /** Whether the last one that came was refused: a flood is logged once. */
   #refusing = false;
@@ -27,6 +30,11 @@ export class TcpTransport {
     this.local = { protocol: 'tcp', address: bound.address, port: bound.port };
     this.#server = server;
     this.#context = context;
+    this.#open = context.metrics.gauge('sip_connections', 'SIP connections open, by listener', ['listener']);
+    this.#refused = context.metrics.counter(
+      'sip_connections_refused_total',
+      'SIP connections refused because there were too many',
+    );
     server.on('connection', (socket) => this.#accept(socket));
     server.on('error', (error) =>
       context.logger.warn({ local: this.local, error: error.message }, 'TCP listener'),
@@ -107,6 +115,7 @@ export class TcpTransport {
       logger.warn({ from: remoteAddress, open: this.size }, 'SIP connections are refused: too many');
     }
     this.#refusing = full;
+    if (full) this.#refused.add();
     if (full || remoteAddress === undefined || remotePort === undefined) {
       socket.destroy();
       return;
@@ -120,9 +129,15 @@ export class TcpTransport {
     const local: Endpoint = { ...this.local, address: unmapped(socket.localAddress ?? this.local.address) };
     const connection = new TcpConnection(socket, { local, remote }, this.#context, (closed) => {
       if (this.#connections.get(key) === closed) this.#connections.delete(key);
+      this.#count();
     });
     this.#connections.set(key, connection);
+    this.#count();
     return connection;
+  }
+
+  #count(): void {
+    this.#open.set(this.#connections.size, { listener: `${this.local.address}:${this.local.port}` });
   }
 }
 

@@ -84,6 +84,7 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
     events,
     clock,
     logger,
+    metrics,
     limits: { ...TRANSPORT_LIMITS, ...options.limits },
   };
   const open = (address: ListenAddress): Promise<UdpTransport | TcpTransport> =>

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { MailboxError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
+import type { Metrics } from '../../core/metrics.ts';
 import type { MalformedMessage } from '../message/malformed-message.ts';
 import type { SipMessage } from '../message/sip-message.ts';
 import type { TransportLimits } from './limits.ts';
@@ -58,6 +59,7 @@ export interface TransportContext {
   readonly events: TransportEvents;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly limits: TransportLimits;
 }
 

@@ -24,7 +24,9 @@ export interface Listening {
   readonly received: ReceivedMessage[];
   readonly malformed: { readonly error: MalformedMessage; readonly flow: Flow }[];
   readonly failed: { readonly flow: Flow; readonly error: Error }[];
-  /** Samples of the counters, as `name{label,…}`. */
+  /** What was logged at debug. */
+  readonly debugged: string[];
+  /** Samples of the counters, as `name{label,…}`, and of the gauges, with their value. */
   readonly counted: string[];
   /** Where it listens. */
   at(protocol: Protocol): Endpoint;
@@ -36,10 +38,11 @@ export async function listen(
 ): Promise<Listening> {
   const clock = new FakeClock();
   const counted: string[] = [];
+  const debugged: string[] = [];
   const layer = createTransportLayer({
     listen: addresses,
     clock: clock satisfies Clock,
-    logger: silentLogger,
+    logger: { ...silentLogger, debug: (_fields, message) => debugged.push(message) },
     metrics: countingMetrics(counted),
     limits,
   });
@@ -50,6 +53,7 @@ export async function listen(
     malformed: [],
     failed: [],
     counted,
+    debugged,
     at: (protocol) => {
       const endpoint = layer.local.find((local) => local.protocol === protocol);
       if (endpoint === undefined) throw new Error(`nothing listens on ${protocol}`);
@@ -100,6 +104,6 @@ function countingMetrics(counted: string[]): Metrics {
     counter: (name) => ({
       add: (labels: Labels = {}) => counted.push(`${name}{${Object.values(labels).join()}}`),
     }),
-    gauge: () => ({ set: () => undefined }),
+    gauge: (name) => ({ set: (value) => counted.push(`${name} ${value}`) }),
   };
 }

@@ -327,6 +327,7 @@ describe('SIP over TCP', () => {
       await listening.layer.flowTo(target);
       const refused = await call();
       await until('the refusal', () => refused.closed());
+      expect(listening.counted).to.include.members(['sip_connections 2', 'sip_connections_refused_total{}']);
       const elsewhere = { ...target, address: '127.0.0.2' };
       expect(await listening.layer.flowTo(elsewhere).catch((error: unknown) => error)).to.be.instanceOf(
         TransportError,

@@ -137,6 +137,15 @@ describe('SIP over UDP', () => {
     expect(await again.catch((error: unknown) => error)).to.be.instanceOf(TransportError);
   });
 
+  it('says once, at debug, when the kernel gives smaller buffers than asked', async () => {
+    const greedy = await listen([{ protocol: 'udp', host: '127.0.0.1', port: 0 }], { udpBuffer: 2 ** 30 });
+    expect(greedy.debugged).to.deep.equal(['the kernel gave smaller UDP buffers']);
+    await greedy.layer.close();
+    const modest = await listen([{ protocol: 'udp', host: '127.0.0.1', port: 0 }], { udpBuffer: 8192 });
+    expect(modest.debugged).to.deep.equal([]);
+    await modest.layer.close();
+  });
+
   it('refuses more waiting datagrams than its limit', async () => {
     const small = await listen([{ protocol: 'udp', host: '127.0.0.1', port: 0 }], { udpQueued: 10 });
     const flow = await small.layer.flowTo(peerEndpoint());
