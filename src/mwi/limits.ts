@@ -4,8 +4,8 @@ export const MWI_LIMITS = {
   maxInFlight: 16,
   /** Between two PUBLISHes for one mailbox: the first leaves at once, and a burst of texts costs a handful. */
   minGap: 100,
-  /** Between two looks into the store: with `maxInFlight` a look, at most 320 PUBLISHes a second. */
-  claimGap: 50,
+  /** Between two looks into the store: with `maxInFlight` a look, at most 200 PUBLISHes a second. */
+  claimGap: 80,
   /** Longest pause between two looks: other nodes may have written without our knowing. */
   pollCeiling: 1_000,
   /** A PUBLISH is given up after this; the sender's own deadline (RFC 3261 Timer F and slack) is shorter. */

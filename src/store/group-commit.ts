@@ -33,6 +33,7 @@ export class GroupCommit<Item, Outcome> {
   readonly #options: GroupCommitOptions<Item, Outcome>;
   #queue: Waiting<Item, Outcome>[] = [];
   #writing = false;
+  #lastBatch = 0;
 
   constructor(options: GroupCommitOptions<Item, Outcome>) {
     this.#options = options;
@@ -54,10 +55,13 @@ export class GroupCommit<Item, Outcome> {
     this.#writing = true;
     while (this.#queue.length > 0) {
       // A moment's wait costs each write little and saves most of the commits under load.
-      await pause(this.#options.database.clock, STORE_LIMITS.gather);
+      const { quiet, busy } = STORE_LIMITS.gather;
+      const wait = this.#lastBatch >= STORE_LIMITS.busyBatch ? busy : quiet;
+      await pause(this.#options.database.clock, wait);
       this.#refuseStale();
       const batch = this.#queue.slice(0, this.#batchSize());
       this.#queue = this.#queue.slice(batch.length);
+      this.#lastBatch = batch.length;
       if (batch.length > 0) await this.#commit(batch);
     }
     this.#writing = false;

@@ -8,8 +8,10 @@ export const STORE_LIMITS = {
   connections: 10,
   /** How long a writer of SQLite waits for another process at a time; nothing else runs meanwhile. */
   busy: 200,
-  /** How long a commit waits for others to share it. */
-  gather: 3,
+  /** How long a commit waits for others to share it: while little comes, and while much does. */
+  gather: { quiet: 1, busy: 10 },
+  /** Writes in one commit that tell much from little. */
+  busyBatch: 4,
   /** Texts committed together. */
   batch: 200,
   /** Bytes of texts committed together: a database server takes packets of a bounded size only. */

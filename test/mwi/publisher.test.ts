@@ -107,7 +107,7 @@ describe('publisher', () => {
       for (let index = 0; index < 200; index++) harness.store.change(user(index), counts(1));
       harness.server.roundTrip = 20;
       start(maxInFlight === undefined ? {} : { maxInFlight });
-      await harness.clock.advance(4_000);
+      await harness.clock.advance((200 / (maxInFlight ?? 16) + 2) * MWI_LIMITS.claimGap);
       expect(harness.server.requests).to.have.length(200);
       expect(harness.server.most).to.deep.equal({ one: 1, all: maxInFlight ?? 16 });
     });
@@ -116,7 +116,7 @@ describe('publisher', () => {
   it('works off a long queue at a steady pace that leaves room for deposits', async () => {
     for (let index = 0; index < 320; index++) harness.store.change(user(index), counts(1));
     start();
-    // 16 in each look, twenty looks a second.
+    // 16 in each look.
     await harness.clock.advance(10 * MWI_LIMITS.claimGap - 1);
     expect(harness.server.requests).to.have.length(160);
     await harness.clock.advance(10 * MWI_LIMITS.claimGap + 50);
@@ -127,7 +127,8 @@ describe('publisher', () => {
     for (let index = 0; index < 15; index++) harness.server.script.push({ kind: 'request-lost' });
     for (let index = 0; index < 60; index++) harness.store.change(user(index), counts(1));
     start();
-    await harness.clock.advance(3_000);
+    // One hand is left for the other 45.
+    await harness.clock.advance(50 * MWI_LIMITS.claimGap);
     expect(harness.server.requests).to.have.length(60);
   });
 
@@ -357,7 +358,7 @@ describe('publisher', () => {
     const killed = start({ node: 'one' });
     start({ node: 'two' });
     harness.store.change(ALICE, counts(1));
-    await harness.clock.advance(100);
+    await harness.clock.advance(2 * MWI_LIMITS.claimGap);
     const holder = harness.store.claimants();
     expect(holder).to.deep.equal([]);
     harness.server.script.push({ kind: 'request-lost' });
