@@ -23,14 +23,17 @@ export type SessionEnd = 'closed' | 'connection lost' | 'peer did not come';
 
 /** The owner of a session. */
 export interface SessionHandlers {
-  /** The peer is there; nothing may be sent before. Called once. */
+  /**
+   * The peer is there: the 200 to its first SEND was written, or our own bind was answered 200. Called once, before any
+   * message. When that first SEND has content it is not answered yet; what is sent meanwhile goes out after the answer.
+   */
   onBound(): void;
   /**
-   * A message that is not empty. The 200 to its last chunk and its success report follow when the promise resolves;
+   * A whole message; never an empty one, a keep-alive or a heartbeat. The 200 to its last chunk and its success report follow when the promise resolves;
    * rejecting with MessageRefused answers its status, with anything else 408 (RFC 4975 §10.4: not delivered in time).
    */
   onMessage(message: ReceivedMessage): Promise<void>;
-  /** The peer gave a sign of life in the session. */
+  /** A chunk of a message came, isComposing too. Keep-alives don't count: a client sends them while nobody is there. */
   onActivity?(): void;
   /** The session is over, also by {@link MsrpSession.close}. Called once; nothing else follows. */
   onEnded(reason: SessionEnd): void;
@@ -40,10 +43,12 @@ export interface SessionHandlers {
 export interface MsrpSession {
   readonly id: string;
   /**
-   * Resolves when the peer answered 200 and no report said otherwise within a short time.
-   * @throws SendFailed, SendTimedOut, SessionClosed
+   * Resolves when the peer answered 200 and no report said otherwise within a short time; a report of success ends the wait
+   * at once. When the session ends after the 200, it was delivered unless a report is still due: of a peer seen to report, or
+   * over a relay, whose own the 200 is.
+   * @throws SendFailed, SendTimedOut, SessionClosed, SendQueueFull
    */
   send(message: OutgoingMessage): Promise<void>;
-  /** Ends the session; its connection, when no other session uses it, a moment later. */
+  /** Ends the session at once; its connection, when no other session uses it, a moment later. */
   close(): void;
 }

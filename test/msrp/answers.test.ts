@@ -29,6 +29,11 @@ describe('the response to a request', () => {
     );
   });
 
+  it('is from us, who are the last in To-Path, whatever stands before', () => {
+    const relayed = answer({ 'to-path': `msrp://relay:1/x;tcp  ${OWN}` }, 200);
+    expect(relayed).to.include(`\r\nFrom-Path: ${OWN}\r\n`);
+  });
+
   it('is given or not as Failure-Report says', () => {
     expect(answer({ 'failure-report': 'yes' }, 200)).to.be.a('string');
     expect(answer({ 'failure-report': 'yes' }, 413)).to.be.a('string');

@@ -170,6 +170,11 @@ describe('a half-open connection', () => {
     await client.sendBytes(text(uri, 'last words'));
     await owner.waitFor(2);
     client.end();
+    // The end was noticed: what another peer says after it is answered.
+    const { client: witness, uri: other } = await endpoint.bound();
+    await witness.sendBytes(bind(other, 'ping0001'));
+    await witness.nextFrame();
+    expect(client.ended).to.equal(false);
     store();
     expect((await client.nextFrame()).status).to.equal(200);
     await client.waitForEnd();
@@ -257,8 +262,10 @@ describe('a peer that floods', () => {
     const { client, uri, owner } = await endpoint.bound();
     const stores: (() => void)[] = [];
     owner.take = () => new Promise((resolve) => stores.push(resolve));
-    const messages = Array.from({ length: 40 }, (_, i) => text(uri, `text ${i}`, { id: `m${i}` }));
-    await client.sendBytes(Buffer.concat(messages));
+    // More than one read brings.
+    const body = (i: number): string => `text ${i} ${'x'.repeat(8_000)}`;
+    const messages = Array.from({ length: 40 }, (_, i) => text(uri, body(i), { id: `m${i}` }));
+    const written = client.sendBytes(Buffer.concat(messages));
     await owner.waitFor(6);
     await endpoint.clock.advance(1_000);
     expect(owner.messages).to.have.length(5);
@@ -267,8 +274,9 @@ describe('a peer that floods', () => {
       stores.shift()?.();
       expect((await client.nextFrame()).status).to.equal(200);
     }
+    await written;
     expect(owner.messages.map(({ content }) => content.toString())).to.deep.equal(
-      Array.from({ length: 40 }, (_, i) => `text ${i}`),
+      Array.from({ length: 40 }, (_, i) => body(i)),
     );
   });
 

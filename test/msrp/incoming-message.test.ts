@@ -81,6 +81,10 @@ describe('a message in chunks', () => {
     const message = new IncomingMessage('text/plain', 1000);
     for (let i = 0; i < 500; i++) message.add(parseByteRange('901-990/1000'), Buffer.alloc(90), '+');
     expect(message.room).to.be.at.most(1000);
+    const growing = new IncomingMessage('text/plain', 1000);
+    growing.add(parseByteRange('1-600/1000'), Buffer.alloc(600), '+');
+    growing.add(parseByteRange('601-700/1000'), Buffer.alloc(100), '+');
+    expect(growing.room).to.be.at.most(1000);
   });
 
   it('in any chunks in any order is the same message', () => {

@@ -96,6 +96,12 @@ describe('the MSRP parser', () => {
     expect(end).to.have.property('body').that.includes('-------d93kswow$ \r\n');
   });
 
+  it('passes over the body of a response, which has none', () => {
+    const [response, ...rest] = parse(fixture('valid/response-with-body.msrp'));
+    expect(response).to.include({ status: 200, id: 'd93kswow' });
+    expect(rest).to.deep.equal([]);
+  });
+
   it('touches no byte of a binary body', () => {
     const [, end] = parse(fixture('valid/binary-body.msrp')) as [unknown, { body: string }];
     expect([...Buffer.from(end.body, 'latin1')]).to.deep.equal([

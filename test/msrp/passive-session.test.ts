@@ -76,6 +76,8 @@ describe('a session whose connection the peer makes', () => {
     const greeting = session.send({ contentType: 'text/plain', content: Buffer.from('hi') });
     greeting.catch(() => undefined);
     expect(owner.told).to.deep.equal(['bound', 'hello']);
+    await client.sendBytes(bind(uri, 'ping0001'));
+    expect((await client.nextFrame()).transactId).to.equal('ping0001');
     await settle();
     expect(client.takeFrame()).to.equal(undefined);
     store();
@@ -284,6 +286,15 @@ describe('a session whose connection the peer makes', () => {
     await client.sendBytes(bind(uri.replace(/127\.0\.0\.1:\d+/, 'sbc.example:9999')));
     expect((await client.nextFrame()).status).to.equal(200);
     expect(owner.told).to.deep.equal(['bound']);
+  });
+
+  it('is found by the last URI of a To-Path', async () => {
+    const client = await running.connect();
+    const { uri } = running.open();
+    await client.sendBytes(bind(`msrp://relay.example:2855/x;tcp ${uri}`));
+    expect(await client.nextFrame()).to.include({ status: 200 });
+    await client.sendBytes(bind(`${uri} msrp://relay.example:2855/x;tcp`));
+    expect(await client.nextFrame()).to.include({ status: 481 });
   });
 
   it('answers 481 once it ended, and 400 to a path that cannot be read', async () => {

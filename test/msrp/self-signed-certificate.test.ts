@@ -1,5 +1,5 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -51,6 +51,18 @@ describe('the self-signed certificate', () => {
       expect(await selfSignedCertificate(folder, options)).to.deep.equal(second);
     });
   }
+
+  it('never stays with a key that is not its own, when making it breaks off half-way', async () => {
+    await selfSignedCertificate(folder, options);
+    await rm(join(folder, 'msrp-key.pem'));
+    const obstacle = join(folder, 'msrp-certificate.pem.new');
+    await mkdir(obstacle);
+    const error: unknown = await selfSignedCertificate(folder, options).catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(Error).with.property('code', 'EISDIR');
+    await rmdir(obstacle);
+    const { key, cert } = await selfSignedCertificate(folder, options);
+    expect(new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))).to.equal(true);
+  });
 
   it('is not made where it cannot be kept', async () => {
     await writeFile(folder, 'a file');
