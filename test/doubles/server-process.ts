@@ -3,12 +3,12 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { packageRoot } from './package-root.ts';
 
-/** The built program: `make build` puts it there. Seen from the tests' sources and from their build alike. */
-const ROOT = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../..' : '../../..');
-const PROGRAM = join(ROOT, 'dist/src/main.js');
+/** The built program: `make` puts it there. */
+const PROGRAM = join(packageRoot, 'dist/src/main.js');
 
 const READY_WITHIN = 20_000;
 const KEPT_LINES = 2_000;
