@@ -41,10 +41,10 @@ export class IncomingMessage {
     return this.#content.length;
   }
 
-  /** Takes a whole chunk; without a range it begins at the message's first byte. */
+  /** Takes a whole chunk; without a range it follows the latest one, the first begins the message. */
   add(range: ByteRange | undefined, bytes: Buffer, flag: ContinuationFlag): Progress {
     if (flag === '#') return { kind: 'aborted' };
-    const start = range?.start ?? 1;
+    const start = range?.start ?? this.#next.claimed;
     // Some clients count characters: a chunk that follows the latest by its own count follows it in bytes too.
     const from = start === this.#next.claimed ? this.#next.offset : start - 1;
     const to = from + bytes.length;

@@ -56,6 +56,16 @@ describe('a message in chunks', () => {
     ).to.equal('äöüßé!');
   });
 
+  it('whose chunks bear no ranges is put together in the order they came', () => {
+    expect(
+      feed([
+        ['', 'hi ', '+'],
+        ['', 'wonder', '+'],
+        ['', 'ful', '$'],
+      ]),
+    ).to.equal('hi wonderful');
+  });
+
   it('stays open while a piece is missing, and is dropped when it is aborted', () => {
     expect(
       feed([
