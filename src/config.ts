@@ -236,7 +236,7 @@ const VARIABLES = z.object({
   ),
   MESSAGE_MAX_BYTES: variable(
     count(1000, 10_000_000).default(65_536),
-    'Longest text taken, bytes, after decompression.',
+    'Longest text taken, bytes, after decompression. A SIP MESSAGE carries 256 KB at most; beyond that only a chat session does.',
   ),
   MAILBOX_MAX_MESSAGES: variable(count(1, 1_000_000).default(1000), 'Most new texts a mailbox holds.'),
   MAX_SESSIONS: variable(count(1, 100_000).default(2000), 'Most chat sessions at one time.'),

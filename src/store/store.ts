@@ -66,12 +66,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
 }
 
+const MIGRATION_LOCK = 'text_mailbox_schema';
+
 /** Nodes that start together take turns: one migrates, the others find its lock and look again. */
 async function migrate(database: Database, { clock, logger }: StoreOptions): Promise<void> {
   const giveUpAt = clock.now() + STORE_LIMITS.migration;
   for (;;) {
     try {
-      await database.knex.migrate.latest({ migrationSource });
+      await migrateAlone(database);
       return;
     } catch (cause) {
       if (!isRace(cause) || clock.now() >= giveUpAt)
@@ -83,6 +85,23 @@ async function migrate(database: Database, { clock, logger }: StoreOptions): Pro
       await pause(clock, STORE_LIMITS.migrationPause);
     }
   }
+}
+
+/** A database server lets one node in at a time; knex's own lock is left behind when two make its table together. */
+async function migrateAlone({ knex, isMysql }: Database): Promise<void> {
+  if (!isMysql) {
+    await knex.migrate.latest({ migrationSource });
+    return;
+  }
+  const seconds = STORE_LIMITS.migration / 1000;
+  await knex.transaction(async (trx) => {
+    await trx.raw('select get_lock(?, ?)', [MIGRATION_LOCK, seconds]);
+    try {
+      await knex.migrate.latest({ migrationSource });
+    } finally {
+      await trx.raw('select release_lock(?)', [MIGRATION_LOCK]);
+    }
+  });
 }
 
 /** Two that create the same tables, or one that finds the other's lock. */
