@@ -37,6 +37,9 @@ import { TrustedProxies } from './sip/trust.ts';
 import type { Store } from './store/store.ts';
 import { openStore } from './store/store.ts';
 
+/** How long requests wait for the routes of a program that just started, ms. */
+const OPENING_LIMIT = 5_000;
+
 /** Longest wait for retrievals by MESSAGE to end when the program stops, ms. */
 const STOP_LIMIT = 3_000;
 
@@ -251,6 +254,7 @@ async function startBuiltInEngine(
     listen: config.SIP_LISTEN,
     control: { host: '127.0.0.1', port: 0 },
     secret,
+    holdUntilServed: OPENING_LIMIT,
   });
   return { sip: engine.sip, control: engine.control, close: () => engine.close(), secret };
 }

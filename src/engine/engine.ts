@@ -18,6 +18,7 @@ import { ClientSide } from './user-agent/client-side.ts';
 import { HeldNotifies } from './user-agent/held-notifies.ts';
 import { Identifiers } from './user-agent/identifiers.ts';
 import { LocalAddresses } from './user-agent/local-addresses.ts';
+import { Opening } from './user-agent/opening.ts';
 import { answerMalformed } from './user-agent/malformed.ts';
 import { ServerSide } from './user-agent/server-side.ts';
 import type { Surroundings } from './user-agent/surroundings.ts';
@@ -40,6 +41,8 @@ export interface EngineOptions {
    * as they came.
    */
   readonly binaryBodies?: BinaryBodies;
+  /** How long requests are held that come before the first application is at work, ms; by default they get 503 at once. */
+  readonly holdUntilServed?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -84,6 +87,7 @@ class RunningEngine {
   readonly #held: HeldNotifies;
   readonly #client: ClientSide;
   readonly #server: ServerSide;
+  readonly #opening: Opening;
   #reporting: Timer | undefined;
   #closed = false;
 
@@ -93,7 +97,14 @@ class RunningEngine {
     this.#options = options;
     this.#identifiers = new Identifiers(random);
     this.#transport = createTransportLayer({ listen: options.listen, clock, logger, metrics });
-    this.#transport.onMessage = (received) => this.#take(received);
+    this.#opening = new Opening(
+      clock,
+      () => this.#control.verbs.size > 0,
+      (received) => this.#take(received),
+    );
+    this.#transport.onMessage = (received) => {
+      if (received.message.kind === 'response' || !this.#opening.holds(received)) this.#take(received);
+    };
     this.#transport.onMalformed = (error, source, flow) => {
       logger.info({ source, problem: error.message }, 'malformed SIP message');
       answerMalformed(error, flow, this.#identifiers);
@@ -135,6 +146,7 @@ class RunningEngine {
 
   async start(): Promise<Engine> {
     const { host, port } = this.#options.control;
+    this.#opening.begin(this.#options.holdUntilServed ?? 0);
     await this.#transport.start();
     const control = await this.#control.listen(host, port, this.#addresses.describe());
     this.#report();
@@ -145,6 +157,7 @@ class RunningEngine {
     if (this.#closed) return;
     this.#closed = true;
     this.#reporting?.cancel();
+    this.#opening.close();
     this.#held.close();
     this.#client.close();
     this.#dialogs.closeAll();
