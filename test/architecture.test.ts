@@ -10,7 +10,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   engine: ['core'],
   msrp: ['core'],
   im: ['core'],
-  presence: ['core'],
+  presence: ['core', 'im'],
   mailbox: ['core', 'im', 'msrp'],
   mwi: ['core', 'im', 'mailbox/ports.ts'],
   store: ['core', 'mailbox/ports.ts', 'mwi/ports.ts'],

@@ -14,4 +14,10 @@ export const IM_LIMITS = {
   xmlMarkup: 200,
   /** Codings named by one Content-Encoding. */
   contentCodings: 3,
+  /** Longest message summary read, characters. */
+  summaryLength: 65_536,
+  /** Summary lines and headers of one message summary. */
+  summaryLines: 250,
+  /** Longest Message-Account, characters. */
+  summaryAccount: 512,
 } as const;

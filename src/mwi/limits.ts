@@ -42,8 +42,10 @@ export const MWI_LIMITS = {
   keepCleared: 7 * 24 * 3_600_000,
   /** Mailboxes whose past a node keeps in mind; the one longest out of sight is forgotten. */
   rememberedMailboxes: 100_000,
-  /** Longest body read, characters. */
-  bodyLength: 65_536,
-  /** Summary lines and headers of one body read. */
-  bodyLines: 250,
+  /** Longest body published, bytes: larger ones stall some presence servers. */
+  bodyBytes: 3_000,
+  /** Texts told of by their headers in one body, the newest. */
+  headerBlocks: 10,
+  /** Context classes of a voicemail's that one body passes on; nine are registered. */
+  voicemailClasses: 16,
 } as const;

@@ -7,12 +7,13 @@ import type { Counter, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import { backoff } from './backoff.ts';
 import { MWI_LIMITS } from './limits.ts';
-import { formatMessageSummary } from './message-summary.ts';
 import type { DueSummary, PublishRequest, PublishResponse, PublishSender, SummaryStore } from './ports.ts';
 import { nextStep, settlementOf } from './publication-machine.ts';
 import type { PublicationSurroundings, Settlement } from './publication-machine.ts';
 import { PublicationMemories } from './publication-memory.ts';
 import { refusalAdvice } from './refusal-advice.ts';
+import { composeSummary } from './summary-body.ts';
+import type { SummaryBodySettings } from './summary-body.ts';
 import { Waits } from './waits.ts';
 
 export interface PublicationAttemptsOptions {
@@ -90,7 +91,13 @@ export class PublicationAttempts {
       return step.settlement;
     }
     const { entityTag, expires } = step.attempt;
-    const body = formatMessageSummary(counts, this.#options.messageAccount);
+    const settings: SummaryBodySettings = {
+      messageAccount: this.#options.messageAccount,
+      contextClass: 'text-message',
+      voiceLine: false,
+      messageHeaders: new Set(),
+    };
+    const body = composeSummary({ counts, voicemail: null, newest: [] }, settings);
     const response = await this.#publish({ target: owner, entityTag, expires, body });
     if (this.#abandoned) return null;
     const settlement = settlementOf(summary, step.attempt, response, memory, this.#surroundings());

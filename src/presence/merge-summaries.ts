@@ -1,5 +1,4 @@
-import type { ClassCounts, MessageSummary } from './message-summary.ts';
-import { addCounts } from './message-summary.ts';
+import type { ClassCounts, MessageSummary } from '../im/message-summary.ts';
 
 /*
  * RFC 3903 §6 leaves merging to the event package, and RFC 3842 is silent. Our rule:
@@ -70,4 +69,15 @@ function shownAccount(summaries: readonly MessageSummary[]): string | null {
     named.findLast(({ waiting }) => waiting) ??
     named.at(-1);
   return shown?.account ?? null;
+}
+
+/** What only one side tells apart is told apart in the sum. */
+function addCounts(a: ClassCounts, b: ClassCounts): ClassCounts {
+  const none = { new: 0, old: 0 };
+  const [ua, ub] = [a.urgent ?? none, b.urgent ?? none];
+  return {
+    new: a.new + b.new,
+    old: a.old + b.old,
+    urgent: a.urgent === null && b.urgent === null ? null : { new: ua.new + ub.new, old: ua.old + ub.old },
+  };
 }

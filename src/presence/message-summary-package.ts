@@ -1,13 +1,18 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
+import {
+  MESSAGE_SUMMARY_TYPE,
+  MalformedMessageSummary,
+  formatMessageSummary,
+  parseMessageSummary,
+} from '../im/message-summary.ts';
+import type { MessageSummary } from '../im/message-summary.ts';
 import type { EventPackage } from './event-package.ts';
 import { mergeSummaries } from './merge-summaries.ts';
-import type { MessageSummary } from './message-summary.ts';
-import { formatMessageSummary, parseMessageSummary } from './message-summary.ts';
 
 /** The message-summary event package: the lamp (RFC 3842). */
 export class MessageSummaryPackage implements EventPackage {
   readonly name = 'message-summary';
-  readonly contentTypes = ['application/simple-message-summary'] as const;
+  readonly contentTypes = [MESSAGE_SUMMARY_TYPE] as const;
   /** RFC 3842 §3.4: one hour. */
   readonly defaultExpires = 3600;
   /** RFC 3842 §3.11: a notifier should not notify one subscription more often than once a second. */
@@ -25,17 +30,24 @@ export class MessageSummaryPackage implements EventPackage {
   }
 
   validate(body: string): boolean {
-    return parseMessageSummary(body) !== null;
+    try {
+      parseMessageSummary(body);
+      return true;
+    } catch (error) {
+      if (error instanceof MalformedMessageSummary) return false;
+      throw error;
+    }
   }
 
   compose(publications: readonly string[]): string | null {
-    const summaries = publications.map(parseMessageSummary).filter((summary) => summary !== null);
-    return summaries.length === 0 ? null : formatMessageSummary(mergeSummaries(summaries));
+    if (publications.length === 0) return null;
+    return formatMessageSummary(mergeSummaries(publications.map(parseMessageSummary)));
   }
 
   /** Every class the last body counted is said to be empty, so that a phone that shows counts clears them. */
   neutralBody(last: string | null): string {
-    const before = last === null ? null : parseMessageSummary(last);
+    // What was composed of many publications may have more header lines than a body that comes in; only counts are needed.
+    const before = last === null ? null : parseMessageSummary(last.replace(/\r\n\r\n.*/s, ''));
     const neutral: MessageSummary = {
       waiting: false,
       account: before?.account ?? this.#account,

@@ -4,10 +4,10 @@ import type { LogFields, Logger } from '../../src/core/logger.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import type { MailboxCounts } from '../../src/mailbox/ports.ts';
-import { formatMessageSummary } from '../../src/mwi/message-summary.ts';
 import type { SummaryStore } from '../../src/mwi/ports.ts';
 import type { Publisher, PublisherOptions } from '../../src/mwi/publisher.ts';
 import { startPublisher } from '../../src/mwi/publisher.ts';
+import { composeSummary } from '../../src/mwi/summary-body.ts';
 import { FakeClock } from '../doubles/fake-clock.ts';
 import { MemorySummaryStore } from '../doubles/memory-summary-store.ts';
 import { seededRandom } from '../doubles/seeded-random.ts';
@@ -25,7 +25,10 @@ export function counts(fresh: number, old = 0): MailboxCounts {
 }
 
 export function bodyOf(mailbox: MailboxCounts): string {
-  return formatMessageSummary(mailbox, ACCOUNT);
+  return composeSummary(
+    { counts: mailbox, voicemail: null, newest: [] },
+    { messageAccount: ACCOUNT, contextClass: 'text-message', voiceLine: false, messageHeaders: new Set() },
+  );
 }
 
 /** A publisher that can die without a word. */

@@ -29,6 +29,25 @@ describe('the message-summary package', () => {
     expect(lamp.compose([texts(1, 2, null), texts(2, 1, null)])).to.equal(texts(3, 3, null));
   });
 
+  it('keeps a sum of counts within 32 bits', () => {
+    expect(lamp.compose([texts(2 ** 32 - 1, 0, null), texts(1, 0, null)])).to.equal(
+      texts(2 ** 32 - 1, 0, null),
+    );
+  });
+
+  it('adds urgent counts where only one publication tells them apart', () => {
+    const urgent = texts(1, 1, null).replace('1/1', '1/1 (1/0)');
+    expect(lamp.compose([texts(2, 1, null), urgent])).to.contain('Text-Message: 3/2 (1/0)\r\n');
+  });
+
+  it('takes a body that says clearly what waits, and no other', () => {
+    expect(lamp.validate(texts(1))).to.equal(true);
+    expect(lamp.validate('Messages-Waiting: yes\nX-Unknown: 1\n')).to.equal(true);
+    expect(lamp.validate('Text-Message: 1/0\r\n')).to.equal(false);
+    expect(lamp.validate(texts(1).replace('1/0', 'one'))).to.equal(false);
+    expect(lamp.validate(`${texts(1)}Text-Message: 2/0\r\n`)).to.equal(false);
+  });
+
   it('takes the newer of two publications for one account, so a publication left behind keeps no lamp lit', () => {
     expect(lamp.compose([texts(3), texts(0, 3)])).to.equal(texts(0, 3));
   });
@@ -75,6 +94,14 @@ describe('the message-summary package', () => {
     expect(lamp.neutralBody(last)).to.equal(
       `Messages-Waiting: no\r\nMessage-Account: ${ACCOUNT}\r\nVoice-Message: 0/0\r\nText-Message: 0/0 (0/0)\r\n`,
     );
+  });
+
+  it('clears what many publications composed, however many headers they gave', () => {
+    const headers = `\r\n${'A:\r\n'.repeat(200)}`;
+    const bodies = ['sip:a@example.test', 'sip:b@example.test'].map(
+      (account) => texts(1, 0, account) + headers,
+    );
+    expect(lamp.neutralBody(lamp.compose(bodies))).to.equal(texts(0, 0, 'sip:b@example.test'));
   });
 
   it('says that nothing waits where nothing was ever published, with the account if it knows one', () => {
