@@ -73,7 +73,7 @@ export function parseMessageSummary(body: string): MessageSummary {
   const accounts = summary.filter(({ name }) => name.toLowerCase() === 'message-account');
   return {
     waiting: waiting === 'yes',
-    account: readAccount(accounts[0]?.value ?? ''),
+    account: readMessageAccount(accounts[0]?.value ?? ''),
     classes: readClasses(summary),
     headerBlocks: end < 0 ? [] : readBlocks(rest.slice(end)),
   };
@@ -86,7 +86,7 @@ export function parseMessageSummary(body: string): MessageSummary {
  * bounds, header values that are not ASCII are encoded (RFC 2047).
  */
 export function formatMessageSummary(summary: MessageSummary): string {
-  const account = summary.account !== null && BARE_URI.test(summary.account) ? summary.account : null;
+  const account = readMessageAccount(summary.account ?? '');
   const lines = [
     `Messages-Waiting: ${summary.waiting ? 'yes' : 'no'}`,
     ...(account === null ? [] : [`Message-Account: ${account}`]),
@@ -105,6 +105,18 @@ export function formatHeaderBlock(block: HeaderBlock): string {
   return lines.length === 0 ? '' : writeLines(['', ...lines]);
 }
 
+/**
+ * What a Message-Account names, as it may stand bare: without name and angle brackets, its scheme in lower case, `sip:` before
+ * what has none. Null when the value is nothing like a URI.
+ */
+export function readMessageAccount(value: string): string | null {
+  const text = NAME_ADDR.exec(value)?.[1]?.trim() ?? value;
+  if (text.length > IM_LIMITS.summaryAccount) return null;
+  const uri = /^[^:@]+@/.test(text) ? `sip:${text}` : text;
+  const scheme = BARE_URI.exec(uri)?.[1];
+  return scheme === undefined ? null : scheme.toLowerCase() + uri.slice(scheme.length);
+}
+
 function splitLines(body: string): string[] {
   if (body.length > IM_LIMITS.summaryLength) throw new MalformedMessageSummary('it is too long');
   const lines = body.replace(FOLD, ' ').split(/\r?\n/);
@@ -120,15 +132,6 @@ function isBlank(line: string): boolean {
 function readLine(line: string): Line | undefined {
   const match = LINE.exec(line);
   return match === null ? undefined : { name: match[1] ?? '', value: (match[2] ?? '').trim() };
-}
-
-/** A URI without brackets, its scheme in lower case, `sip:` before what has none; null when the value is nothing like it. */
-function readAccount(value: string): string | null {
-  const text = NAME_ADDR.exec(value)?.[1]?.trim() ?? value;
-  if (text.length > IM_LIMITS.summaryAccount) return null;
-  const uri = /^[^:@]+@/.test(text) ? `sip:${text}` : text;
-  const scheme = BARE_URI.exec(uri)?.[1];
-  return scheme === undefined ? null : scheme.toLowerCase() + uri.slice(scheme.length);
 }
 
 function readClasses(lines: readonly Line[]): ReadonlyMap<string, ClassCounts> {

@@ -1,7 +1,7 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import { singleLine } from '../im/control-characters.ts';
 import { encodeHeaderText } from '../im/encoded-word.ts';
-import { formatHeaderBlock, formatMessageSummary } from '../im/message-summary.ts';
+import { formatHeaderBlock, formatMessageSummary, readMessageAccount } from '../im/message-summary.ts';
 import type { ClassCounts, HeaderBlock, MessageSummary } from '../im/message-summary.ts';
 import type { MailboxCounts } from '../mailbox/ports.ts';
 import { MWI_LIMITS } from './limits.ts';
@@ -74,8 +74,9 @@ function shownAccount(
   { counts, voicemail }: SummaryContents,
   { messageAccount, contextClass }: SummaryBodySettings,
 ): string {
-  const other = counts.new === 0 && isWaiting(voicemail, contextClass) ? voicemail?.account : null;
-  return other ?? messageAccount.toString();
+  const isTheirs = counts.new === 0 && isWaiting(voicemail, contextClass);
+  const theirs = isTheirs ? readMessageAccount(voicemail?.account ?? '') : null;
+  return theirs ?? messageAccount.toString();
 }
 
 /** Voice stands first: phones that know a single lamp read the first line, or that of voice alone. */
