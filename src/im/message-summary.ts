@@ -111,8 +111,8 @@ export function formatHeaderBlock(block: HeaderBlock): string {
  */
 export function readMessageAccount(value: string): string | null {
   const text = NAME_ADDR.exec(value)?.[1]?.trim() ?? value;
-  if (text.length > IM_LIMITS.summaryAccount) return null;
   const uri = /^[^:@]+@/.test(text) ? `sip:${text}` : text;
+  if (uri.length > IM_LIMITS.summaryAccount) return null;
   const scheme = BARE_URI.exec(uri)?.[1];
   return scheme === undefined ? null : scheme.toLowerCase() + uri.slice(scheme.length);
 }

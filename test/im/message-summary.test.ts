@@ -108,10 +108,14 @@ describe('message summary parser', () => {
   }
 
   it('takes an account at the limit, and none past it', () => {
-    const body = (length: number): string =>
-      `Messages-Waiting: no\r\nMessage-Account: ${`sip:${'a'.repeat(length)}`.slice(0, length)}\r\n`;
-    expect(parseMessageSummary(body(512)).account).to.have.length(512);
-    expect(parseMessageSummary(body(513)).account).to.equal(null);
+    const account = (value: string): string | null =>
+      parseMessageSummary(`Messages-Waiting: no\r\nMessage-Account: ${value}\r\n`).account;
+    const longest = `sip:${'a'.repeat(496)}@example.com`;
+    expect(longest).to.have.length(512);
+    expect(account(longest)).to.equal(longest);
+    expect(account(longest.replace('sip:', ''))).to.equal(longest);
+    expect(account(`${longest}x`)).to.equal(null);
+    expect(account(`${longest}x`.replace('sip:', ''))).to.equal(null);
   });
 
   it('takes lines and length at the limit, and none past it', () => {
