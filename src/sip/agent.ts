@@ -14,6 +14,7 @@ import type {
 import { createDrachtioClient } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { SipRefusal, sendRefusal } from './refusal.ts';
+import type { RequestSender } from './request-sender.ts';
 
 /** No SIP server is connected, so no request can leave. */
 export class NoSipServer extends MailboxError {
@@ -49,7 +50,7 @@ interface Server {
 }
 
 /** Our end towards the SIP servers: hands requests to routes, sends ours through whichever server is connected. */
-export class SipAgent {
+export class SipAgent implements RequestSender {
   readonly #options: SipAgentOptions;
   readonly #servers: Server[] = [];
   readonly #answers: Counter;

@@ -18,6 +18,17 @@ export const SIP_LIMITS = {
   headerValue: 1_024,
   /** Entries read of one History-Info or Diversion header. */
   diversions: 32,
+  /** Challenges read of one header. The answer repeats most of one, and a long request can stop a drachtio-server. */
+  challengeBytes: 3_072,
+  /** Times a request is sent again for a challenge. */
+  challengeRetries: 2,
+  /**
+   * How long after it first left a request may be sent again for a challenge: with {@link requestDeadline} it ends before a
+   * publication counts as unanswered, so that no two are under way.
+   */
+  challengeRetryWindow: 5_000,
+  /** Challenges kept, so that later requests carry credentials from the start. */
+  protectionSpaces: 256,
 } as const;
 
 /** Seconds a refused sender is asked to wait when the cause is likely to pass. */

@@ -1,21 +1,21 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { PagerSender } from '../mailbox/ports.ts';
 import { PagerDeliveryFailed } from '../mailbox/ports.ts';
-import type { SipAgent } from './agent.ts';
 import type { DrachtioResponse } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { OWN_MESSAGE_HEADER } from './loop.ts';
+import type { RequestSender } from './request-sender.ts';
 
 /** Sends MESSAGEs in the mailbox's name through a proxy. From is the Message-Account: phones refuse borrowed names. */
 export class SipPagerSender implements PagerSender {
   readonly maxBytes = SIP_LIMITS.pagerBody;
-  readonly #agent: SipAgent;
+  readonly #requests: RequestSender;
   readonly #messageAccount: AddressOfRecord;
   readonly #proxy: string;
 
   /** @param proxy SIP URI of the next hop */
-  constructor(agent: SipAgent, messageAccount: AddressOfRecord, proxy: string) {
-    this.#agent = agent;
+  constructor(requests: RequestSender, messageAccount: AddressOfRecord, proxy: string) {
+    this.#requests = requests;
     this.#messageAccount = messageAccount;
     this.#proxy = proxy;
   }
@@ -27,7 +27,7 @@ export class SipPagerSender implements PagerSender {
 
   async #send(to: AddressOfRecord, text: string): Promise<DrachtioResponse> {
     try {
-      return await this.#agent.request(to.toString(), {
+      return await this.#requests.request(to.toString(), {
         method: 'MESSAGE',
         proxy: this.#proxy,
         headers: {

@@ -1,19 +1,19 @@
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { PublishRequest, PublishResponse, PublishSender } from '../mwi/ports.ts';
-import type { SipAgent } from './agent.ts';
 import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioResponse, HeaderMap } from './drachtio.ts';
+import type { RequestSender } from './request-sender.ts';
 
 /** Sends PUBLISH to the presence server (RFC 3903 §4). The Request-URI is the presentity; the server is the next hop. */
 export class SipPublishSender implements PublishSender {
-  readonly #agent: SipAgent;
+  readonly #requests: RequestSender;
   readonly #presenceServer: string;
   readonly #logger: Logger;
 
   /** @param presenceServer SIP URI of the next hop */
-  constructor(agent: SipAgent, presenceServer: string, logger: Logger) {
-    this.#agent = agent;
+  constructor(requests: RequestSender, presenceServer: string, logger: Logger) {
+    this.#requests = requests;
     this.#presenceServer = presenceServer;
     this.#logger = logger;
   }
@@ -30,7 +30,7 @@ export class SipPublishSender implements PublishSender {
     };
     try {
       const options = { method: 'PUBLISH', proxy: this.#presenceServer, headers, body: request.body };
-      return readAnswer(await this.#agent.request(uri, options), request.expires);
+      return readAnswer(await this.#requests.request(uri, options), request.expires);
     } catch (cause) {
       this.#logger.debug({ mailbox: uri, error: describeError(cause) }, 'PUBLISH not answered');
       return { kind: 'unanswered', cause };
