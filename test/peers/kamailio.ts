@@ -19,6 +19,8 @@ export interface KamailioOptions {
   dbUrl?: string;
   /** Refuse whatever breaks a rule of RFC 3261, and say so in the log on a line with `SANITY`. */
   sanity?: boolean;
+  /** Whose publications it takes, by digest; `algorithm` is MD5 unless told otherwise. Default: anybody's. */
+  auth?: { user: string; password: string; algorithm?: 'MD5' | 'SHA-256' };
 }
 
 /** A running Kamailio: registrar, proxy and presence server of example.test. */
@@ -85,6 +87,7 @@ async function prepare(options: KamailioOptions, folder: string, port: number): 
     `MAILBOX="${options.mailbox}"`,
     `OWN_URI="sip:127.0.0.1:${port}"`,
     ...(options.sanity === true ? ['WITH_SANITY'] : []),
+    ...authDefinitions(options.auth),
   ];
   switch (options.variant ?? 'memory') {
     case 'memory':
@@ -100,6 +103,12 @@ async function prepare(options: KamailioOptions, folder: string, port: number): 
       return [...definitions, 'WITH_MYSQL', `PRESENCE_DB="${options.dbUrl}"`];
     }
   }
+}
+
+function authDefinitions(auth: KamailioOptions['auth']): string[] {
+  if (auth === undefined) return [];
+  const { user, password, algorithm = 'MD5' } = auth;
+  return ['WITH_AUTH', `AUTH_USER="${user}"`, `AUTH_PASSWORD="${password}"`, `AUTH_ALGORITHM="${algorithm}"`];
 }
 
 async function launch(folder: string, port: number, definitions: readonly string[]): Promise<Program> {
