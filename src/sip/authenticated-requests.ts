@@ -6,7 +6,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
-import { parseAuthenticationInfo, parseChallenges } from './challenges.ts';
+import { MalformedChallenge, parseAuthenticationInfo, parseChallenges } from './challenges.ts';
 import type { Credentials, DigestChallenge } from './digest.ts';
 import { checkCredentials, chooseChallenge } from './digest.ts';
 import { DigestSession } from './digest-session.ts';
@@ -92,14 +92,21 @@ export class AuthenticatedRequests implements RequestSender {
       const headers = { ...headersOf(retry), ...write(carried, credentials, options.method, uri) };
       const response = await sender.request(uri, { ...options, headers });
       if (response.status !== 401 && response.status !== 407) {
-        if (response.status < 300) this.#accepted(response, carried);
+        this.#unchallenged(response, carried, space);
         return response;
       }
-      const next = this.#meet(response, carried, space, credentials);
-      if (next === undefined || retry === SIP_LIMITS.challengeRetries) return response;
+      const next = this.#meet(response, carried, space, credentials.realm);
+      if (next === undefined) return response;
+      if (retry === SIP_LIMITS.challengeRetries) {
+        this.#complain('too-many', space, response, `challenged ${retry + 1} times`);
+        return response;
+      }
       if (clock.now() - begun > SIP_LIMITS.challengeRetryWindow) {
+        this.#complain('too-late', space, response, 'challenged too slowly to try again at once');
+        this.#keep(next, space);
         throw new DeadlineExceeded(`the challenge to ${options.method}`, SIP_LIMITS.challengeRetryWindow);
       }
+      this.#challenges.add({ outcome: 'answered' });
       carried = next;
     }
   }
@@ -118,10 +125,10 @@ export class AuthenticatedRequests implements RequestSender {
     response: DrachtioResponse,
     carried: Baggage,
     space: string,
-    { realm }: Credentials,
+    realm: string | undefined,
   ): Baggage | undefined {
     const next = new Map(carried);
-    let met = false;
+    let challenged = false;
     for (const role of ROLES) {
       const header = response.get(role.challenge);
       if (header === undefined) continue;
@@ -139,36 +146,42 @@ export class AuthenticatedRequests implements RequestSender {
         this.#complain('rejected', space, response, `realm ${challenge.realm} does not take our credentials`);
         return undefined;
       }
-      const session = this.#sessionFor(challenge, key(role, space));
+      const session = new DigestSession(challenge, hexToken(this.#options.random, 128));
       next.set(role, { session, nonce: session.nonce, asked: true });
-      met = true;
+      challenged = true;
     }
-    if (!met) return undefined;
-    this.#challenges.add({ outcome: 'answered' });
-    return next;
+    return challenged ? next : undefined;
   }
 
-  /** Requests challenged at the same time may be given the same nonce; they then count together. */
-  #sessionFor(challenge: DigestChallenge, name: string): DigestSession {
-    const known = this.#sessions.get(name);
-    if (known?.covers(challenge) === true) return known;
-    const session = new DigestSession(challenge, hexToken(this.#options.random, 128));
-    this.#sessions.keep(name, session);
-    return session;
-  }
-
-  #accepted(response: DrachtioResponse, carried: Baggage): void {
+  #unchallenged(response: DrachtioResponse, carried: Baggage, space: string): void {
     if (carried.size > 0) this.#complained = false;
+    this.#keep(carried, space);
     for (const [role, { session }] of carried) {
-      const header = response.get(role.info);
-      if (header === undefined) continue;
-      try {
-        const nextNonce = parseAuthenticationInfo(header).get('nextnonce');
-        if (nextNonce !== undefined) session.follow(nextNonce);
-      } catch (error) {
-        // The request succeeded all the same.
-        this.#options.logger.debug({ header: role.info, error: describeError(error) }, 'header passed over');
-      }
+      const nextNonce = this.#nextNonce(response, role);
+      if (nextNonce !== undefined) session.follow(nextNonce);
+    }
+  }
+
+  /**
+   * Lets later requests share the nonces of this one, once it is over: servers that watch the count want it to grow from one
+   * request to the next, and a later one may overtake. A request that has been challenged is not to suffer from that again.
+   */
+  #keep(carried: Baggage, space: string): void {
+    for (const [role, { session, asked }] of carried) {
+      if (asked) this.#sessions.keep(key(role, space), session);
+    }
+  }
+
+  #nextNonce(response: DrachtioResponse, role: Role): string | undefined {
+    const header = response.get(role.info);
+    if (header === undefined) return undefined;
+    try {
+      return parseAuthenticationInfo(header).get('nextnonce');
+    } catch (error) {
+      if (!(error instanceof MalformedChallenge)) throw error;
+      // The request was taken all the same.
+      this.#options.logger.debug({ header: role.info, error: error.message }, 'header passed over');
+      return undefined;
     }
   }
 

@@ -25,18 +25,6 @@ export class DigestSession {
     return this.#nonce;
   }
 
-  /** True when `challenge` asks for what this session already uses, so that its count must go on. */
-  covers({ realm, nonce, algorithm, opaque, qopAuth }: DigestChallenge): boolean {
-    const began = this.#began;
-    return (
-      nonce === this.#nonce &&
-      realm === began.realm &&
-      algorithm === began.algorithm &&
-      opaque === began.opaque &&
-      qopAuth === began.qopAuth
-    );
-  }
-
   /** RFC 7616 §3.5: the nonce the server wants from now on. The session goes on with what it began with. */
   follow(nextNonce: string): void {
     if (nextNonce === this.#nonce) return;
