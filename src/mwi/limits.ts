@@ -48,4 +48,14 @@ export const MWI_LIMITS = {
   headerBlocks: 10,
   /** Context classes of a voicemail's that one body passes on; nine are registered. */
   voicemailClasses: 16,
+  /** A check calls a lamp late when it is due for longer than this. */
+  checkGrace: 10_000,
+  /** Lamps a check reads at a time, and how many of them it asks the presence server for at once. */
+  checkPage: 500,
+  checkAtOnce: 8,
+  /** After so many questions in a row without an answer a check asks no more. */
+  checkPatience: 16,
+  /** How often a check looks at a lamp that changes while it looks, and the pause between. */
+  checkLooks: 4,
+  checkPause: 500,
 } as const;
