@@ -117,6 +117,9 @@ class Scanner {
       this.#text[this.#position] === '"'
         ? this.take(QUOTED, 'end of a quoted string').replace(/\\(.)/gsu, '$1')
         : this.take(UNQUOTED, 'a value');
+    if (!/^[\s,]?$/.test(this.#text.charAt(this.#position))) {
+      throw new MalformedChallenge(`no comma behind ${name}`);
+    }
     parameters.set(name, value);
   }
 
