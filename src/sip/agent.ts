@@ -31,6 +31,23 @@ export interface Incoming {
   openDialog(options: { localSdp?: string; headers?: HeaderMap }): Promise<DrachtioDialog>;
 }
 
+/** A dialog that a request of ours opened, on the one SIP server that knows it. */
+export interface OwnDialog {
+  readonly id: string;
+  /**
+   * Sends a request in the dialog and waits for its final response.
+   * @throws NoSuchDialog, NoSipServer, DeadlineExceeded, or what the server said of a request it could not send
+   */
+  request(options: Omit<DrachtioRequestOptions, 'stackDialogId' | 'proxy'>): Promise<DrachtioResponse>;
+}
+
+/** The SIP server does not know the dialog, or no longer. */
+export class NoSuchDialog extends MailboxError {
+  constructor(options?: { cause?: unknown }) {
+    super('NO_SUCH_DIALOG', 'the SIP server knows no such dialog', options);
+  }
+}
+
 /** Handles one method. What it throws becomes the answer: a {@link SipRefusal} as it says, anything else 500. */
 export type Route = (incoming: Incoming) => Promise<void>;
 
@@ -55,6 +72,8 @@ export class SipAgent implements RequestSender {
   readonly #servers: Server[] = [];
   readonly #answers: Counter;
   readonly #connected: Gauge;
+  /** Which server a response came from: the one that has its dialog. */
+  readonly #origins = new WeakMap<DrachtioResponse, Server>();
   #turn = 0;
   #stopped = false;
 
@@ -96,11 +115,28 @@ export class SipAgent implements RequestSender {
    * @throws NoSipServer, DeadlineExceeded, or what the server said of a request it could not send
    */
   async request(uri: string, options: DrachtioRequestOptions): Promise<DrachtioResponse> {
-    const server = this.#nextConnected();
+    return await this.#request(this.#nextConnected(), uri, options);
+  }
+
+  /** The dialog that a 2xx to a request of ours opened; undefined when it opened none. */
+  dialogOf(response: DrachtioResponse): OwnDialog | undefined {
+    const server = this.#origins.get(response);
+    const id = response.stackDialogId ?? '';
+    if (server === undefined || id === '') return undefined;
+    return {
+      id,
+      request: async (options) => {
+        if (!server.connected) throw new NoSipServer();
+        return await this.#request(server, '', { ...options, stackDialogId: id });
+      },
+    };
+  }
+
+  async #request(server: Server, uri: string, options: DrachtioRequestOptions): Promise<DrachtioResponse> {
     const answer = new Promise<DrachtioResponse>((resolve, reject) => {
       server.client.request(uri, options, (error, request) => {
         if (request === undefined) {
-          reject(error instanceof Error ? error : new Error(String(error)));
+          reject(unsent(error));
           return;
         }
         request.on('response', (response) => {
@@ -108,7 +144,14 @@ export class SipAgent implements RequestSender {
         });
       });
     });
-    return await withDeadline(this.#options.clock, SIP_LIMITS.requestDeadline, options.method, answer);
+    const response = await withDeadline(
+      this.#options.clock,
+      SIP_LIMITS.requestDeadline,
+      options.method,
+      answer,
+    );
+    this.#origins.set(response, server);
+    return response;
   }
 
   #nextConnected(): Server {
@@ -225,4 +268,10 @@ export class SipAgent implements RequestSender {
       this.#answers.add({ method: request.method, status: String(response.status) });
     }
   }
+}
+
+/** Why a request was not sent, as drachtio-srf says it. */
+function unsent(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  return 'code' in error && error.code === 'ENODIALOG' ? new NoSuchDialog({ cause: error }) : error;
 }

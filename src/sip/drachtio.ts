@@ -32,6 +32,8 @@ export interface DrachtioResponse extends DrachtioMessage {
   readonly status: number;
   readonly reason: string;
   readonly finalResponseSent: boolean;
+  /** Id of the dialog a 2xx to INVITE or SUBSCRIBE opened. */
+  readonly stackDialogId?: string;
   send(
     status: number,
     reason: string,
@@ -60,9 +62,11 @@ export interface DrachtioDialog {
   request(options: { method: string; headers?: HeaderMap; body?: string }): Promise<DrachtioResponse>;
 }
 
-/** A request to send outside of any dialog. */
+/** A request to send. */
 export interface DrachtioRequestOptions {
   readonly method: string;
+  /** The dialog it is sent in; none when left out. The server fills in the Request-URI and the route then. */
+  readonly stackDialogId?: string;
   /** Next hop, a SIP URI; the Request-URI stays untouched. */
   readonly proxy?: string;
   readonly headers: HeaderMap;

@@ -8,7 +8,7 @@ import type { TrustedProxies } from './trust.ts';
 
 /** Where publications go. */
 export interface EventState {
-  publish(command: PublishCommand): Answer;
+  publish(command: PublishCommand): Answer | Promise<Answer>;
 }
 
 /** Takes a PUBLISH for the built-in presence server (RFC 3903 §6) from ourselves and from trusted proxies. */
@@ -17,13 +17,12 @@ export function publishRoute(
   domains: ReadonlySet<string>,
   publishers: Pick<TrustedProxies, 'trusts'>,
 ): Route {
-  return ({ request, response }) => {
+  return async ({ request, response }) => {
     if (!publishers.trusts(request.source_address)) {
       throw new SipRefusal(403, 'Not a trusted publisher');
     }
-    const answer = presence.publish(readPublish(request, domains));
+    const answer = await presence.publish(readPublish(request, domains));
     response.send(answer.status, answer.reason, { headers: { ...answer.headers } });
-    return Promise.resolve();
   };
 }
 
