@@ -1,96 +1,70 @@
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { silentLogger } from '../../src/core/logger.ts';
-import { noMetrics } from '../../src/core/metrics.ts';
-import { systemRandom } from '../../src/core/random.ts';
-import { parseMessage } from '../../src/engine/message/parse-message.ts';
-import { MSRP_LIMITS } from '../../src/msrp/limits.ts';
-import { MsrpParser } from '../../src/msrp/parser.ts';
-import { serializeRequest } from '../../src/msrp/serializer.ts';
-import { openStore } from '../../src/store/store.ts';
-import { packageRoot } from '../doubles/package-root.ts';
+import { withDeadline } from '../../src/core/deadline.ts';
+import type { Figures, Part } from './bench.ts';
+import { Bench } from './bench.ts';
+import { lampLatency } from './lamp-latency.ts';
+import { lampMillion } from './lamp-million.ts';
+import { lampPublish } from './lamp-publish.ts';
+import { machine } from './machine.ts';
+import { parsers } from './parsers.ts';
+import { store } from './store.ts';
 
 /*
- * Measures the parts and prints one JSON object. Machines differ and are shared: read each figure beside `memoryCopyMBps` of
- * the same run.
+ * Measures and prints one JSON object; what is being done meanwhile is told on stderr. Machines differ and are shared: read
+ * each figure beside `machine`, and beside what the peer does alone, of the same run.
+ *
+ *   main.js [PART…]   the parts whose names begin so, `lamp` for all of the lamp; without, all
+ *   BENCH_SCALE       0.1: a tenth of the rows and of the time, for a trial; 1 unless given
  */
 
-/** Runs `work` for about a second and returns how often it ran in a second. */
-function rate(work: () => void): number {
-  const started = performance.now();
-  let runs = 0;
-  while (performance.now() - started < 1_000) {
-    for (let i = 0; i < 100; i++) work();
-    runs += 100;
-  }
-  return Math.round((runs * 1_000) / (performance.now() - started));
-}
-
-function memoryCopy(): number {
-  const [from, to] = [Buffer.alloc(1_000_000, 1), Buffer.alloc(1_000_000)];
-  return rate(() => void from.copy(to));
-}
-
-function sipParse(): number {
-  const message = readFileSync(join(packageRoot, 'fixtures/sip/valid/message.sip'));
-  return rate(() => void parseMessage(message));
-}
-
-function msrpParse(): number {
-  const body = Buffer.alloc(100_000, 'a line of text\r\n');
-  const headers = [['Content-Type', 'text/plain']] as const;
-  const bytes = serializeRequest({ transactId: 'bench123', method: 'SEND', headers, body });
-  const parser = new MsrpParser(MSRP_LIMITS);
-  return Math.round((rate(() => void parser.push(bytes)) * bytes.length) / 1_000_000);
-}
-
-/** Deposits a second into SQLite, 200 under way at a time, each on disk before the next of its sender. */
-async function deposits(): Promise<number> {
-  const folder = await mkdtemp(join(tmpdir(), 'text-mailbox-bench-'));
-  const store = await openStore({
-    url: `sqlite:${folder}/bench.db`,
-    limits: { maxNewMessages: 1_000_000, maxMessageBytes: 65_536 },
-    clock: systemClock,
-    random: systemRandom,
-    logger: silentLogger,
-    metrics: noMetrics,
-    onSummaryDirty: () => undefined,
-  });
-  const texts = 20_000;
-  let next = 0;
-  const send = async (): Promise<void> => {
-    for (let i = next++; i < texts; i = next++) {
-      await store.deposit({
-        owner: AddressOfRecord.parse(`sip:user${i % 400}@example.test`),
-        author: 'sip:bob@example.test',
-        authorName: 'Bob',
-        uniqueKey: `bench ${i}`,
-        messageId: `bench ${i}`,
-        contentType: 'text/plain; charset=utf-8',
-        content: Buffer.from(`text ${i} of the bench`),
-        subject: '',
-        urgent: false,
-        sentAt: null,
-        receivedAt: systemClock.now(),
-      });
-    }
-  };
-  const started = performance.now();
-  await Promise.all(Array.from({ length: 200 }, send));
-  const perSecond = Math.round((texts * 1_000) / (performance.now() - started));
-  await store.close();
-  await rm(folder, { recursive: true, force: true });
-  return perSecond;
-}
-
-const figures = {
-  memoryCopyMBps: memoryCopy(),
-  sipParsePerSecond: sipParse(),
-  msrpParseMBps: msrpParse(),
-  sqliteDepositsPerSecond: await deposits(),
+const PARTS: Readonly<Record<string, Part>> = {
+  parsers,
+  store,
+  'lamp-publish': lampPublish,
+  'lamp-latency': lampLatency,
+  'lamp-million': lampMillion,
 };
-process.stdout.write(`${JSON.stringify(figures)}\n`);
+
+/** ms to stop what a part started. */
+const RELEASE = 30_000;
+
+async function measured(name: string, part: Part, bench: Bench): Promise<Figures> {
+  process.stderr.write(`${name}\n`);
+  try {
+    return await withDeadline(systemClock, part.deadline, name, part.measure(bench));
+  } catch (error) {
+    process.exitCode = 1;
+    return { failed: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await withDeadline(systemClock, RELEASE, `stopping ${name}`, bench.release());
+  }
+}
+
+async function main(): Promise<void> {
+  const wanted = process.argv.slice(2);
+  const scale = Number(process.env['BENCH_SCALE'] ?? 1);
+  if (!(scale > 0 && scale <= 1)) throw new Error('BENCH_SCALE is a number above 0 and at most 1');
+  const names = Object.keys(PARTS);
+  const strange = wanted.filter((word) => !names.some((name) => name.startsWith(word)));
+  if (strange.length > 0) throw new Error(`no part ${strange.join(', ')}; there are ${names.join(', ')}`);
+  let current = new Bench(scale);
+  const interrupted = (): void => {
+    // The parts' own folders and processes go, whatever they are in the middle of.
+    void current.release().finally(() => process.exit(130));
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  const figures: Record<string, Figures> = { machine: { ...machine(), scale } };
+  for (const [name, part] of Object.entries(PARTS)) {
+    if (wanted.length > 0 && !wanted.some((word) => name.startsWith(word))) continue;
+    current = new Bench(scale);
+    figures[name] = await measured(name, part, current);
+  }
+  process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
+  // A part that overran its deadline may still wait for something.
+  process.exit();
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,143 @@
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { startKamailio } from '../peers/kamailio.ts';
+import { startMariadb } from '../peers/mariadb.ts';
+import type { Mariadb } from '../peers/mariadb.ts';
+import type { Bench, Figures, Part } from './bench.ts';
+import { startAnswerer } from './answerer.ts';
+import { openFolder } from './folder.ts';
+import { fillLamps, touchLamps } from './lamps.ts';
+import { startMeasured } from './measured-program.ts';
+import type { MeasuredProgram } from './measured-program.ts';
+import { rounded } from './percentiles.ts';
+import type { Transport } from './raw-link.ts';
+import { saturate } from './saturate.ts';
+import { openSql } from './sql.ts';
+
+const MAILBOXES = 2_000;
+const SECONDS = 5;
+/** ms before counting begins: first PUBLISHes are over, and code is compiled. */
+const WARM_UP = 2_000;
+/** ms between two looks for mailboxes whose lamps are right, to let texts come there. */
+const TOUCH = 100;
+/** Out of the way: what is measured is what the program can do. */
+const NO_CEILING = '100000';
+
+/** PUBLISHes a second while texts keep coming to all mailboxes. */
+export const lampPublish: Part = {
+  deadline: 240_000,
+  measure: async (bench) => {
+    const mariadb = await bench.keep(startMariadb());
+    const runs: readonly [peer: Peer, transport: Transport, store: Store][] = [
+      ['answerer', 'udp', 'sqlite'],
+      ['answerer', 'tcp', 'sqlite'],
+      ['answerer', 'tcp', 'mariadb'],
+      ['kamailio', 'udp', 'sqlite'],
+      ['kamailio', 'tcp', 'sqlite'],
+      ['kamailio on mariadb', 'udp', 'sqlite'],
+      ['kamailio on mariadb', 'tcp', 'sqlite'],
+    ];
+    const figures: Figures[] = [];
+    for (const run of runs) figures.push(await measureRun(bench, mariadb, ...run));
+    return { mailboxes: bench.count(MAILBOXES, 200), runs: figures };
+  },
+};
+
+type Peer = 'answerer' | 'kamailio' | 'kamailio on mariadb';
+type Store = 'sqlite' | 'mariadb';
+
+async function measureRun(
+  bench: Bench,
+  mariadb: Mariadb,
+  peer: Peer,
+  transport: Transport,
+  store: Store,
+): Promise<Figures> {
+  bench.tell(`PUBLISHes to ${peer} over ${transport}, our store in ${store}`);
+  const name = `${peer}_${transport}_${store}`.replaceAll(' ', '_');
+  const mailboxes = bench.count(MAILBOXES, 200);
+  const server = await startPeer(bench, mariadb, peer, transport, `presence_${name}`);
+  const alone = await saturate(bench, transport, server.port, mailboxes, bench.duration(SECONDS));
+
+  const folder = await bench.keep(openFolder('bench-lamp'));
+  const url =
+    store === 'sqlite'
+      ? `sqlite:${join(folder.path, 'mailbox.db')}`
+      : await mariadb.createDatabase(`store_${name}`);
+  const environment = {
+    DATABASE_URL: url,
+    PRESENCE_SERVER: `sip:127.0.0.1:${server.port};transport=${transport}`,
+    PUBLISH_RATE: NO_CEILING,
+    LOG_LEVEL: 'info',
+  };
+  await (await startMeasured(environment)).stop();
+  const sql = await bench.keep(openSql(url));
+  await fillLamps(sql, mailboxes, 'due');
+  const program = await bench.keep(startMeasured(environment));
+  const over = new AbortController();
+  const touching = keepTouching(over.signal, () => touchLamps(sql));
+  await pause(WARM_UP);
+  const ours = await count(program, bench.duration(SECONDS));
+  over.abort();
+  await touching;
+  await program.stop();
+  await sql.stop();
+  await server.stop();
+  return {
+    peer,
+    transport,
+    store,
+    ...ours,
+    partOfPeerAlone: rounded(ours.publishesPerSecond / alone.publishesPerSecond),
+    peerAlone: alone,
+  };
+}
+
+/** A presence server that is started for one run. */
+async function startPeer(
+  bench: Bench,
+  mariadb: Mariadb,
+  peer: Peer,
+  transport: Transport,
+  database: string,
+): Promise<{ port: number; stop(): Promise<void> }> {
+  if (peer === 'answerer') {
+    const answerer = await bench.keep(startAnswerer());
+    return { port: answerer.port[transport], stop: () => answerer.stop() };
+  }
+  // No texts go through it here.
+  const mailbox = 'sip:127.0.0.1:9';
+  return await bench.keep(
+    startKamailio(
+      peer === 'kamailio'
+        ? { mailbox }
+        : { mailbox, variant: 'mysql', dbUrl: await mariadb.createDatabase(database) },
+    ),
+  );
+}
+
+async function keepTouching(over: AbortSignal, touch: () => Promise<void>): Promise<void> {
+  while (!over.aborted) {
+    await touch();
+    await pause(TOUCH);
+  }
+}
+
+/** What the program publishes in so many ms, and what that costs it. */
+async function count(
+  program: MeasuredProgram,
+  duration: number,
+): Promise<Figures & { readonly publishesPerSecond: number }> {
+  const [before, cpuBefore, startedAt] = [await program.answers(), program.cpu(), performance.now()];
+  await pause(duration);
+  const [after, cpuAfter, elapsed] = [await program.answers(), program.cpu(), performance.now() - startedAt];
+  const accepted = after.accepted - before.accepted;
+  return {
+    publishesPerSecond: Math.round((accepted * 1_000) / elapsed),
+    stale412: after.stale - before.stale,
+    refused: after.refused - before.refused,
+    unanswered: after.unanswered - before.unanswered,
+    cpuMsPerPublish: rounded((cpuAfter - cpuBefore) / Math.max(1, accepted), 3),
+    cpuShare: rounded((cpuAfter - cpuBefore) / elapsed),
+  };
+}
