@@ -1,10 +1,14 @@
 import { fastify } from 'fastify';
+import { describeError } from '../core/errors.ts';
+import type { LampStatus } from './lamp-status.ts';
 import type { PrometheusMetrics } from './prometheus.ts';
 
 /** What the HTTP server asks the program. */
 export interface Health {
   /** Resolves when the program can take texts; rejects with what is missing. */
   ready(): Promise<void>;
+  /** Totals of the lamps; without them `/status` is not served. */
+  readonly lamps?: Pick<LampStatus, 'report' | 'measure'>;
 }
 
 export interface HttpServer {
@@ -12,7 +16,7 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Serves `/live`, `/ready` and `/metrics` to load balancers and monitors. */
+/** Serves `/live`, `/ready`, `/status` and `/metrics` to load balancers and monitors. */
 export async function startHttpServer(
   listen: { readonly host: string; readonly port: number },
   health: Health,
@@ -28,7 +32,18 @@ export async function startHttpServer(
       return await reply.code(503).send({ ready: false, why: error instanceof Error ? error.message : '' });
     }
   });
+  const { lamps } = health;
+  if (lamps !== undefined) {
+    server.get('/status', async (_request, reply) => {
+      try {
+        return await lamps.report();
+      } catch (error) {
+        return await reply.code(503).send({ why: describeError(error) });
+      }
+    });
+  }
   server.get('/metrics', async (_request, reply) => {
+    await lamps?.measure();
     return await reply.type(metrics.contentType).send(await metrics.exposition());
   });
   await server.listen({ host: listen.host, port: listen.port });
