@@ -427,6 +427,42 @@ describe('requests after one that was challenged', () => {
     ]);
   });
 
+  it('go on with the session key when the nonce changes (RFC 7616 §3.3)', async () => {
+    const sender = ScriptedRequests.inTurn(
+      [401, challenge('n1', ', algorithm=MD5-sess')],
+      [200, { 'Authentication-Info': 'nextnonce="n2"' }],
+      [200],
+    );
+    const requests = authenticated(sender);
+    for (let round = 0; round < 2; round++) await requests.request(ALICE, PUBLISH);
+    const given = parameters(sender.headers('Authorization')[2]);
+    const a1 = md5(`${md5('mailbox:example.test:secret')}:n1:${given['cnonce']}`);
+    const a2 = md5(`PUBLISH:${ALICE}`);
+    expect(given['response']).to.equal(md5(`${a1}:n2:00000001:${given['cnonce']}:auth:${a2}`));
+  });
+
+  it('are answered in any order: one that was slow neither brings an old nonce back nor is taken for rejected', async () => {
+    const held: ((answer: ScriptedAnswer) => void)[] = [];
+    const sender = ScriptedRequests.inTurn([401, challenge('n1')], [200]);
+    const requests = authenticated(sender);
+    await requests.request(ALICE, PUBLISH);
+    sender.answer = () => new Promise((resolve) => held.push(resolve));
+    const [slow, slower] = [requests.request(ALICE, PUBLISH), requests.request(ALICE, PUBLISH)];
+    const [answerSlow, answerSlower] = held;
+    const answers: ScriptedAnswer[] = [[200, { 'Authentication-Info': 'nextnonce="n2"' }]];
+    sender.answer = () => answers.shift() ?? [200];
+    await requests.request(ALICE, PUBLISH);
+    // The nonce it is challenged with is in use by now, but it is not the one it was sent with.
+    answerSlower?.([401, challenge('n2')]);
+    expect((await slower).status).to.equal(200);
+    answers.push([401, challenge('n3')], [200]);
+    await requests.request(ALICE, PUBLISH);
+    answerSlow?.([200]);
+    expect((await slow).status).to.equal(200);
+    await requests.request(ALICE, PUBLISH);
+    expect(noncesAndCounts(sender.headers('Authorization')).at(-1)).to.equal('n3 2');
+  });
+
   it('remember the latest domains only', async () => {
     const sender = new ScriptedRequests(({ options }) =>
       options.headers['Authorization'] === undefined ? [401, challenge('n')] : [200],
