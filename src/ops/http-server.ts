@@ -2,6 +2,8 @@ import { fastify } from 'fastify';
 import { describeError } from '../core/errors.ts';
 import type { LampStatus } from './lamp-status.ts';
 import type { PrometheusMetrics } from './prometheus.ts';
+import type { VoicemailApiOptions } from './voicemail-api.ts';
+import { voicemailApi } from './voicemail-api.ts';
 
 /** What the HTTP server asks the program. */
 export interface Health {
@@ -21,6 +23,7 @@ export async function startHttpServer(
   listen: { readonly host: string; readonly port: number },
   health: Health,
   metrics: PrometheusMetrics,
+  voicemail?: VoicemailApiOptions,
 ): Promise<HttpServer> {
   const server = fastify({ logger: false, bodyLimit: 1024, requestTimeout: 10_000 });
   server.get('/live', () => ({ live: true }));
@@ -46,6 +49,7 @@ export async function startHttpServer(
     await lamps?.measure();
     return await reply.type(metrics.contentType).send(await metrics.exposition());
   });
+  if (voicemail !== undefined) await server.register(voicemailApi(voicemail));
   await server.listen({ host: listen.host, port: listen.port });
   const [address] = server.addresses();
   const port = typeof address === 'object' ? address.port : listen.port;
