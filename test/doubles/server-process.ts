@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { packageRoot } from './package-root.ts';
 
 /** The built program: `make` puts it there. */
-const PROGRAM = join(packageRoot, 'dist/src/main.js');
+export const PROGRAM = join(packageRoot, 'dist/src/main.js');
 
 const READY_WITHIN = 20_000;
 const KEPT_LINES = 2_000;
