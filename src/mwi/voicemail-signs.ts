@@ -15,6 +15,8 @@ export class VoicemailSigns {
   readonly #logger: Logger;
   readonly #told = new Map<number, number>();
   #silent = false;
+  /** Epoch ms. */
+  #lastAnswer = -Infinity;
 
   constructor(pace: PublishPace, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }) {
     this.#pace = pace;
@@ -30,6 +32,9 @@ export class VoicemailSigns {
     const isSilent = response.kind === 'unanswered' || status === 408 || status === 503;
     const isSlow = this.#clock.now() - sentAt > MWI_LIMITS.pace.slowAnswer;
     this.#pace.judge(isSilent || isSlow ? 'overloaded' : 'at ease');
+    // One that left before the last answer came may have met a voicemail that was down until then.
+    if (isSilent && sentAt < this.#lastAnswer) return;
+    if (!isSilent) this.#lastAnswer = this.#clock.now();
     if (isSilent === this.#silent) return;
     this.#silent = isSilent;
     if (isSilent) {
