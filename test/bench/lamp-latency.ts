@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { join } from 'node:path';
-import { startKamailio } from '../peers/kamailio.ts';
 import { freePort } from '../peers/ports.ts';
 import type { Bench, Figures, Part } from './bench.ts';
 import { openFolder } from './folder.ts';
+import { startLoadedKamailio } from './kamailio.ts';
 import { LampWatch } from './lamp-watch.ts';
 import { startMeasured } from './measured-program.ts';
 import { openLoop } from './open-loop.ts';
@@ -24,7 +24,7 @@ export const lampLatency: Part = {
   deadline: 180_000,
   measure: async (bench) => {
     const port = await freePort();
-    const kamailio = await bench.keep(startKamailio({ mailbox: `sip:127.0.0.1:${port};transport=tcp` }));
+    const kamailio = await bench.keep(startLoadedKamailio(`sip:127.0.0.1:${port};transport=tcp`));
     const folder = await bench.keep(openFolder('bench-latency'));
     const program = await bench.keep(
       startMeasured({

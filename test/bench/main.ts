@@ -1,5 +1,3 @@
-import { systemClock } from '../../src/core/clock.ts';
-import { withDeadline } from '../../src/core/deadline.ts';
 import type { Figures, Part } from './bench.ts';
 import { Bench } from './bench.ts';
 import { lampLatency } from './lamp-latency.ts';
@@ -25,21 +23,6 @@ const PARTS: Readonly<Record<string, Part>> = {
   'lamp-million': lampMillion,
 };
 
-/** ms to stop what a part started. */
-const RELEASE = 30_000;
-
-async function measured(name: string, part: Part, bench: Bench): Promise<Figures> {
-  process.stderr.write(`${name}\n`);
-  try {
-    return await withDeadline(systemClock, part.deadline, name, part.measure(bench));
-  } catch (error) {
-    process.exitCode = 1;
-    return { failed: error instanceof Error ? error.message : String(error) };
-  } finally {
-    await withDeadline(systemClock, RELEASE, `stopping ${name}`, bench.release());
-  }
-}
-
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
   const scale = Number(process.env['BENCH_SCALE'] ?? 1);
@@ -47,17 +30,16 @@ async function main(): Promise<void> {
   const names = Object.keys(PARTS);
   const strange = wanted.filter((word) => !names.some((name) => name.startsWith(word)));
   if (strange.length > 0) throw new Error(`no part ${strange.join(', ')}; there are ${names.join(', ')}`);
-  let current = new Bench(scale);
+  const bench = new Bench(scale);
   const interrupted = (): void => {
-    // The parts' own folders and processes go, whatever they are in the middle of.
-    void current.release().finally(() => process.exit(130));
+    // Folders and processes go, whatever is being measured.
+    void bench.stop().finally(() => process.exit(130));
   };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   const figures: Record<string, Figures> = { machine: { ...machine(), scale } };
   for (const [name, part] of Object.entries(PARTS)) {
     if (wanted.length > 0 && !wanted.some((word) => name.startsWith(word))) continue;
-    current = new Bench(scale);
-    figures[name] = await measured(name, part, current);
+    figures[name] = await bench.measure(name, part.deadline, (own) => part.measure(own));
   }
   process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
   // A part that overran its deadline may still wait for something.

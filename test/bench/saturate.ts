@@ -19,7 +19,7 @@ export async function saturate(
   const all = Array.from({ length: presentities }, (_, i) => new RawPresentity(`sip:raw${i}@example.test`));
   const times: number[] = [];
   let next = 0;
-  let unaccepted = 0;
+  const unaccepted: Record<string, number> = {};
   const started = performance.now();
   const end = started + duration;
   const cpuBefore = process.cpuUsage();
@@ -29,8 +29,12 @@ export async function saturate(
       if (presentity === undefined || presentity.isBusy) continue;
       const sentAt = performance.now();
       const answer = await presentity.publish(client);
-      if (answer?.status === 200) times.push(answer.at - sentAt);
-      else unaccepted++;
+      if (answer?.status === 200) {
+        times.push(answer.at - sentAt);
+      } else {
+        const status = answer?.status ?? 'unanswered';
+        unaccepted[status] = (unaccepted[status] ?? 0) + 1;
+      }
     }
   };
   await Promise.all(Array.from({ length: Math.min(WINDOW, presentities) }, hand));
