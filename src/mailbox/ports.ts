@@ -6,6 +6,7 @@ import { MailboxError } from '../core/errors.ts';
  *   deposit    somebody leaves texts for an offline user
  *   retrieval  the owner fetches her texts
  *   mailbox    what one owner's texts are kept in, named by her address of record
+ *   alias      a further address of record of the same owner: her texts and her lamp are the same under it
  *   summary    what the lamp should say: how many texts are new and old
  */
 
@@ -58,6 +59,25 @@ export interface DepositStore {
    * @throws StoreUnavailable when nothing was or may have been kept
    */
   deposit(message: NewMessage): Promise<DepositOutcome>;
+}
+
+/** What came of giving a mailbox one address more. */
+export type AliasOutcome = 'added' | 'there already' | 'is an owner with aliases' | 'belongs to another';
+
+/** The addresses of mailboxes. Every method throws {@link StoreUnavailable}. */
+export interface AddressBook {
+  /**
+   * Lets `alias` own the mailbox of `owner` as well, which is made when there is none. Texts and lamp that `alias` had by
+   * itself become the mailbox's, in one transaction.
+   */
+  addAlias(owner: AddressOfRecord, alias: AddressOfRecord): Promise<AliasOutcome>;
+  /** Takes an alias away; its texts stay where they are. False when it is none. */
+  removeAlias(alias: AddressOfRecord): Promise<boolean>;
+  /** All aliases with their owners, in the order of the aliases; at most `limit`, those after `after`. */
+  aliases(
+    after: AddressOfRecord | null,
+    limit: number,
+  ): Promise<{ owner: AddressOfRecord; alias: AddressOfRecord }[]>;
 }
 
 /** The owner's client does not take this one text; others it may take. The text stays new. */

@@ -1,11 +1,33 @@
 /** Every limit and pace of publications. Times in ms unless told otherwise. */
 export const MWI_LIMITS = {
-  /** PUBLISHes in flight over all mailboxes, unless the caller says otherwise. */
-  maxInFlight: 16,
-  /** Between two PUBLISHes for one mailbox: the first leaves at once, and a burst of texts costs a handful. */
-  minGap: 100,
-  /** Between two looks into the store: with `maxInFlight` a look, at most 200 PUBLISHes a second. */
-  claimGap: 80,
+  /** PUBLISHes in flight over all lamps, unless the caller says otherwise. */
+  maxInFlight: 64,
+  /** Between two PUBLISHes for one lamp: the first leaves at once, and a burst of texts costs a handful. */
+  minGap: 300,
+  /** Between two looks into the store: a burst of commits is not a burst of queries. */
+  claimGap: 25,
+  /** The pace of PUBLISHes. */
+  pace: {
+    /** What may leave at once after a rest: what the rate allows in so many ms. */
+    burst: 100,
+    /** An answer that takes longer tells of a server that is at its end, ms: RFC 3261's T1, when UDP begins to repeat. */
+    slowAnswer: 500,
+    /** What is left of the rate after signs of overload, which count once in a while. */
+    decrease: 0.5,
+    decreaseOnceIn: 1_000,
+    /** With good answers the rate grows by this part of its ceiling a second. */
+    increase: 0.1,
+    /** It never falls below this part of its ceiling. */
+    floor: 0.01,
+  },
+  /** How often the beacon is published: the time after which a presence server that forgot everything is found out. */
+  beaconRefresh: 20_000,
+  /** Between two occasions to publish every living lamp anew. */
+  hastenGap: 60_000,
+  /** Failures in a row over all lamps after which the presence server counts as down. */
+  downAfter: 5,
+  /** How long after a try to tell phones that nobody answered for it is tried again. */
+  absentRetry: 300_000,
   /** Longest pause between two looks: other nodes may have written without our knowing. */
   pollCeiling: 1_000,
   /** A PUBLISH is given up after this; the sender's own deadline (RFC 3261 Timer F and slack) is shorter. */
@@ -40,8 +62,8 @@ export const MWI_LIMITS = {
   lapseSlack: 150_000,
   /** How long a publication that says `no` and did not change is kept alive: seven days. */
   keepCleared: 7 * 24 * 3_600_000,
-  /** Mailboxes whose past a node keeps in mind; the one longest out of sight is forgotten. */
-  rememberedMailboxes: 100_000,
+  /** Lamps whose past a node keeps in mind; the one longest out of sight is forgotten. */
+  rememberedLamps: 100_000,
   /** Longest body published, bytes: larger ones stall some presence servers. */
   bodyBytes: 3_000,
   /** Texts told of by their headers in one body, the newest. */

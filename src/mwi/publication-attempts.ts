@@ -1,38 +1,51 @@
-import { DeadlineExceeded } from '../core/deadline.ts';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock } from '../core/clock.ts';
+import { DeadlineExceeded } from '../core/deadline.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import { backoff } from './backoff.ts';
+import { LampBodies } from './lamp-body.ts';
 import { MWI_LIMITS } from './limits.ts';
 import type { DueSummary, PublishRequest, PublishResponse, PublishSender, SummaryStore } from './ports.ts';
 import { nextStep, settlementOf } from './publication-machine.ts';
 import type { PublicationSurroundings, Settlement } from './publication-machine.ts';
 import { PublicationMemories } from './publication-memory.ts';
 import { refusalAdvice } from './refusal-advice.ts';
-import { composeSummary } from './summary-body.ts';
 import type { SummaryBodySettings } from './summary-body.ts';
 import { Waits } from './waits.ts';
 
 export interface PublicationAttemptsOptions {
   readonly store: SummaryStore;
   readonly sender: PublishSender;
-  readonly node: string;
-  /** What phones are told to call for their texts. */
-  readonly messageAccount: AddressOfRecord;
+  /** How bodies are written. */
+  readonly body: SummaryBodySettings;
   /** Seconds to ask for, unless the presence server wants more. */
   readonly expires: number;
+  /** Whether a refresh carries the body; real presence servers notify an empty one otherwise. */
+  readonly refreshBody: boolean;
+  /** The lamp that is published again and again to learn whether the presence server forgot it; null: none. */
+  readonly beacon: { readonly target: AddressOfRecord; /** ms */ readonly every: number } | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
+/** What one PUBLISH told beside its lamp's own fate. */
+export interface AttemptOutcome {
+  readonly response: PublishResponse;
+  /** From sending to the answer, ms. */
+  readonly took: number;
+  /** The presence server forgot what it had granted. */
+  readonly forgotten: boolean;
+}
+
 /** Carries claimed summaries to the presence server, one PUBLISH for each claim, and writes down what came of it. */
 export class PublicationAttempts {
   readonly #options: PublicationAttemptsOptions;
+  readonly #bodies: LampBodies;
   readonly #memories = new PublicationMemories();
   readonly #waits: Waits;
   readonly #answers: Counter;
@@ -45,6 +58,7 @@ export class PublicationAttempts {
 
   constructor(options: PublicationAttemptsOptions) {
     this.#options = options;
+    this.#bodies = new LampBodies(options.store, options.body, options.logger);
     this.#waits = new Waits(options.clock);
     this.#expires = options.expires;
     this.#answers = options.metrics.counter('publish_total', 'PUBLISHes, by answer', ['answer']);
@@ -59,16 +73,17 @@ export class PublicationAttempts {
     return this.#serverPausedUntil;
   }
 
-  /** Publishes what was claimed until `claimUntil` (epoch ms). Never rejects. */
-  async run(summary: DueSummary, claimUntil: number): Promise<void> {
-    const mailbox = summary.owner.toString();
-    const settlement = await this.#attempt(summary, claimUntil);
+  /**
+   * Publishes what was claimed and settles it; `onAnswer` hears of the answer before it is written down. Never rejects.
+   */
+  async run(summary: DueSummary, onAnswer: (outcome: AttemptOutcome) => void): Promise<void> {
+    const settlement = await this.#attempt(summary, onAnswer);
     if (settlement === null) return;
     // What was learnt holds whether or not it can be written down.
-    this.#memories.set(mailbox, settlement.memory);
+    this.#memories.set(summary.target.toString(), settlement.memory);
     this.#expires = Math.max(this.#expires, settlement.minExpires ?? 0);
     this.#serverPausedUntil = Math.max(this.#serverPausedUntil, settlement.serverPausedUntil ?? 0);
-    await this.#settle(summary.owner, settlement, claimUntil);
+    await this.#settle(summary, this.#isBeacon(summary) ? this.#soon(settlement) : settlement);
   }
 
   /** Stops waiting for answers; their claims are left to lapse. */
@@ -77,37 +92,57 @@ export class PublicationAttempts {
     this.#waits.endAll();
   }
 
-  async #attempt(summary: DueSummary, claimUntil: number): Promise<Settlement | null> {
-    const { owner, counts, state } = summary;
-    const memory = this.#memories.get(owner.toString());
+  async #attempt(
+    summary: DueSummary,
+    onAnswer: (outcome: AttemptOutcome) => void,
+  ): Promise<Settlement | null> {
+    const { target, state, claim } = summary;
+    const { clock, logger } = this.#options;
+    const memory = this.#memories.get(target.toString());
     const before = this.#surroundings();
-    if (before.now + MWI_LIMITS.publishDeadline > claimUntil) {
+    if (before.now + MWI_LIMITS.publishDeadline > claim.until) {
       // The store was slow to claim: too little of the claim is left to send under its cover.
       return { state, schedule: { dueAt: before.now, notBefore: before.now }, memory };
     }
-    const step = nextStep(summary, memory, before);
+    // The beacon is never let go.
+    const step = nextStep(this.#isBeacon(summary) ? { ...summary, changedAt: before.now } : summary, before);
     if (step.kind === 'let-go') {
-      this.#options.logger.info({ mailbox: owner.toString() }, 'cleared publication let go');
+      logger.info({ mailbox: target.toString() }, 'cleared publication let go');
       return step.settlement;
     }
-    const { entityTag, expires } = step.attempt;
-    const settings: SummaryBodySettings = {
-      messageAccount: this.#options.messageAccount,
-      contextClass: 'text-message',
-      voiceLine: false,
-      messageHeaders: new Set(),
-    };
-    const body = composeSummary({ counts, voicemail: null, newest: [] }, settings);
-    const response = await this.#publish({ target: owner, entityTag, expires, body });
+    const { entityTag, expires, bare } = step.attempt;
+    const body = bare ? null : await this.#bodies.bodyOf(summary, before.now);
+    const response = await this.#publish({ target, entityTag, expires, body });
     if (this.#abandoned) return null;
     const settlement = settlementOf(summary, step.attempt, response, memory, this.#surroundings());
     this.#report(summary, response, settlement);
+    onAnswer({
+      response,
+      took: clock.now() - before.now,
+      // After a failure the tag may be stale because of an answer that was lost.
+      forgotten: this.#isBeacon(summary) && settlement.staleTag === true && state.failures === 0,
+    });
     return settlement;
   }
 
+  #isBeacon({ target }: DueSummary): boolean {
+    return this.#options.beacon?.target.equals(target) === true;
+  }
+
+  #soon(settlement: Settlement): Settlement {
+    const { dueAt, notBefore } = settlement.schedule;
+    const soon = this.#options.clock.now() + (this.#options.beacon?.every ?? MWI_LIMITS.beaconRefresh);
+    const state = { ...settlement.state, refusedWith: null };
+    return {
+      ...settlement,
+      state,
+      schedule: { dueAt: Math.max(Math.min(dueAt ?? soon, soon), notBefore), notBefore },
+    };
+  }
+
   #surroundings(): PublicationSurroundings {
-    const { clock, random } = this.#options;
-    return { now: clock.now(), expires: this.#expires, fraction: () => random.fraction() };
+    const { clock, random, refreshBody } = this.#options;
+    return { now: clock.now(), expires: this.#expires, fraction: () => random.fraction(), refreshBody };
   }
 
   async #publish(request: PublishRequest): Promise<PublishResponse> {
@@ -126,18 +161,18 @@ export class PublicationAttempts {
   }
 
   /** Writes down what came of a claim, again and again while the claim holds. */
-  async #settle(owner: AddressOfRecord, { state, schedule }: Settlement, claimUntil: number): Promise<void> {
-    const { store, node, clock, random, logger } = this.#options;
-    const mailbox = owner.toString();
+  async #settle({ target, claim }: DueSummary, { state, schedule }: Settlement): Promise<void> {
+    const { store, clock, random, logger } = this.#options;
+    const mailbox = target.toString();
     for (let failures = 1; ; failures++) {
       try {
-        const kept = await store.settle(node, owner, state, schedule);
+        const kept = await store.settle(claim, target, state, schedule);
         // After a failure the claim may be gone because that try took effect after all.
         if (!kept && failures === 1) this.#tellLost(mailbox, 'the claim was lost');
         return;
       } catch (error) {
         const delay = backoff(MWI_LIMITS.storeBackoff, failures, random.fraction());
-        const isOver = clock.now() + delay >= claimUntil;
+        const isOver = clock.now() + delay >= claim.until;
         logger.debug({ mailbox, error: describeError(error) }, 'publication not written down');
         if (isOver || (await this.#waits.start(delay).outcome) === 'ended') {
           this.#tellLost(mailbox, describeError(error));
@@ -152,24 +187,45 @@ export class PublicationAttempts {
     this.#options.logger.warn({ mailbox, reason }, 'what came of a PUBLISH could not be written down');
   }
 
-  #report({ owner, counts }: DueSummary, response: PublishResponse, settlement: Settlement): void {
+  #report(summary: DueSummary, response: PublishResponse, settlement: Settlement): void {
     const { logger } = this.#options;
-    const mailbox = owner.toString();
+    const mailbox = summary.target.toString();
+    const { counts } = summary;
     const due = settlement.schedule.dueAt;
-    if (response.kind === 'accepted') {
-      this.#answers.add({ answer: 'accepted' });
-      logger.debug({ mailbox, new: counts.new, old: counts.old, due }, 'summary published');
-      return;
+    switch (response.kind) {
+      case 'accepted':
+        this.#answers.add({ answer: 'accepted' });
+        logger.debug({ mailbox, new: counts.new, old: counts.old, due }, 'summary published');
+        return;
+      case 'absent':
+        this.#answers.add({ answer: 'absent' });
+        logger.debug({ mailbox, due }, 'no phone to tell');
+        return;
+      case 'unanswered':
+        this.#answers.add({ answer: 'unanswered' });
+        logger.info({ mailbox, due, error: describeError(response.cause) }, 'PUBLISH not answered');
+        return;
+      case 'rejected':
+        this.#answers.add({ answer: String(response.status) });
+        this.#reportRefusal(summary, response, settlement);
     }
-    if (response.kind === 'unanswered') {
-      this.#answers.add({ answer: 'unanswered' });
-      logger.info({ mailbox, due, error: describeError(response.cause) }, 'PUBLISH not answered');
-      return;
-    }
-    const { status, reason } = response;
-    this.#answers.add({ answer: String(status) });
-    const fields = { mailbox, status, reason, due };
-    if (settlement.stopped === true && this.#isNews(status)) {
+  }
+
+  #reportRefusal(
+    summary: DueSummary,
+    { status, reason }: Extract<PublishResponse, { kind: 'rejected' }>,
+    { schedule: { dueAt: due }, stopped }: Settlement,
+  ): void {
+    const { logger } = this.#options;
+    const fields = { mailbox: summary.target.toString(), status, reason, due };
+    if (stopped !== true) {
+      logger.debug(fields, 'PUBLISH refused');
+    } else if (this.#isBeacon(summary)) {
+      logger.debug(
+        fields,
+        'the beacon is refused: a server that forgets is noticed at the next refresh only',
+      );
+    } else if (this.#isNews(status)) {
       const advice = refusalAdvice(status);
       logger.error({ ...fields, advice }, 'the presence server refuses our PUBLISH; lamps cannot change');
     } else {

@@ -1,11 +1,12 @@
 import { backoff } from './backoff.ts';
 import { MWI_LIMITS } from './limits.ts';
-import type { DueSummary, PublicationState, PublishResponse } from './ports.ts';
+import type { DueSummary, PublicationState, PublishResponse, Schedule, VoicemailReport } from './ports.ts';
 import type { PublicationMemory } from './publication-memory.ts';
+import { NOTHING_REMEMBERED } from './publication-memory.ts';
 
 /*
- * The publication of one mailbox's summary (RFC 3903 §4), one PUBLISH for each claim of its row. Every PUBLISH carries the
- * full body: a refresh without one makes presence servers notify an empty body.
+ * The publication of one lamp (RFC 3903 §4), one PUBLISH for each claim of its row. Every PUBLISH carries the full body,
+ * unless the operator knows better: a refresh without one makes presence servers notify an empty body.
  *
  *                    due: initial                      due: modify or refresh, SIP-If-Match
  *                ┌──────────────────┐ 200 + tag  ┌──────────────────────────────┐
@@ -23,6 +24,7 @@ import type { PublicationMemory } from './publication-memory.ts';
  *   In every state:  423                      → same state, at once with Min-Expires
  *                    408, 5xx, unanswered     → same state, after back-off or Retry-After
  *                    any other 3xx, 4xx, 6xx  → same state, after five minutes: somebody has to look
+ *                    nobody there             → no tag, after five minutes: phones notified without a presence server
  */
 
 /** What the machine draws on beside a summary and what is remembered of it. */
@@ -33,6 +35,8 @@ export interface PublicationSurroundings {
   readonly expires: number;
   /** A number in [0, 1), for jitter. */
   readonly fraction: () => number;
+  /** Whether a refresh carries the body. */
+  readonly refreshBody: boolean;
 }
 
 /** A PUBLISH on its way. */
@@ -43,12 +47,14 @@ export interface PublicationAttempt {
   readonly expires: number;
   /** Epoch ms. */
   readonly sentAt: number;
+  /** A refresh without body. */
+  readonly bare: boolean;
 }
 
 /** How a claim ends: what is kept of it, and when the summary is due again. */
 export interface Settlement {
   readonly state: PublicationState;
-  readonly schedule: { readonly dueAt: number | null; readonly notBefore: number };
+  readonly schedule: Schedule;
   readonly memory: PublicationMemory;
   /** Seconds the presence server wants at least, for every publication to come. */
   readonly minExpires?: number;
@@ -56,6 +62,8 @@ export interface Settlement {
   readonly serverPausedUntil?: number;
   /** The answer will stay as it is until somebody looks at the presence server. */
   readonly stopped?: true;
+  /** The presence server does not know the tag that it gave us. */
+  readonly staleTag?: true;
 }
 
 /** What to do with a summary that is due: send a PUBLISH, or let the publication lapse. */
@@ -64,21 +72,36 @@ export type NextStep =
   | { readonly kind: 'let-go'; readonly settlement: Settlement };
 
 /** Decides what a due summary needs. */
-export function nextStep(
-  { counts, wantedVersion, state }: DueSummary,
-  memory: PublicationMemory,
-  { now, expires }: PublicationSurroundings,
-): NextStep {
-  const unchanged = wantedVersion === state.publishedVersion && state.failures === 0;
-  const cleared = memory.cleared?.version === wantedVersion ? memory.cleared : null;
-  if (counts.new === 0 && unchanged && cleared !== null && now - cleared.since >= MWI_LIMITS.keepCleared) {
-    const settlement = { state, schedule: { dueAt: null, notBefore: now }, memory };
+export function nextStep(summary: DueSummary, surroundings: PublicationSurroundings): NextStep {
+  const { counts, changedAt, voicemail, state } = summary;
+  const { now, expires, refreshBody } = surroundings;
+  const unchanged = isUnchanged(summary);
+  const mayGo = counts.new === 0 && !standsAt(voicemail, now) && now - changedAt >= MWI_LIMITS.keepCleared;
+  if (unchanged && mayGo) {
+    const settlement = { state, schedule: { dueAt: null, notBefore: now }, memory: NOTHING_REMEMBERED };
     return { kind: 'let-go', settlement };
   }
   // RFC 3903 §4.1: a tag whose publication has lapsed is no longer sent.
   const isLive = state.expiresAt !== null && state.expiresAt > now;
-  const attempt = { entityTag: isLive ? state.entityTag : null, expires, sentAt: now };
+  // A report that stands no longer is a change without a version of its own, and a restoration is for the body's sake.
+  const saysNothingNew =
+    unchanged && state.restoreAt === null && (voicemail === null || standsAt(voicemail, now));
+  const attempt = {
+    entityTag: isLive ? state.entityTag : null,
+    expires,
+    sentAt: now,
+    bare: isLive && saysNothingNew && !refreshBody,
+  };
   return { kind: 'publish', attempt };
+}
+
+function isUnchanged({ wantedVersion, state }: DueSummary): boolean {
+  return wantedVersion === state.publishedVersion && state.failures === 0;
+}
+
+/** Whether what the voicemail said still counts. */
+export function standsAt(report: VoicemailReport | null, now: number): report is VoicemailReport {
+  return report !== null && report.until > now;
 }
 
 /** Decides what follows from the answer to a PUBLISH. */
@@ -93,6 +116,8 @@ export function settlementOf(
   switch (response.kind) {
     case 'accepted':
       return accepted(attempted, response.entityTag, response.expires);
+    case 'absent':
+      return absent(attempted);
     case 'unanswered':
       return tryAgain(attempted, {});
     case 'rejected':
@@ -114,25 +139,37 @@ function accepted(
   grantedSeconds: number,
 ): Settlement {
   const { now, fraction } = surroundings;
-  const { counts, wantedVersion, state } = summary;
+  const { wantedVersion, state, voicemail } = summary;
   const life = Math.min(Math.max(grantedSeconds, 0), MWI_LIMITS.maxExpires) * 1000;
   // The server counts from when it got the request, so counting from when it left errs on the safe side.
   const expiresAt = attempt.sentAt + life;
-  const restoreAt = restoreTime(attempt, state, memory, expiresAt, now);
+  const restoreAt = restoreTime(attempt, state, expiresAt, now);
   const refreshAt = Math.max(attempt.sentAt + refreshAfter(life, fraction()), now + MWI_LIMITS.minRefresh);
-  const cleared = memory.cleared?.version === wantedVersion ? memory.cleared : null;
+  // When the voicemail's word ends, the lamp reads differently without any change of ours.
+  const voicemailEnds = standsAt(voicemail, attempt.sentAt) ? Math.max(voicemail.until, now) : Infinity;
   return {
-    state: { entityTag, expiresAt, publishedVersion: wantedVersion, failures: 0 },
+    state: {
+      entityTag,
+      expiresAt,
+      publishedVersion: wantedVersion,
+      failures: 0,
+      restoreAt,
+      refusedWith: null,
+    },
     schedule: {
-      dueAt: restoreAt === null ? refreshAt : Math.min(refreshAt, restoreAt),
+      dueAt: Math.min(refreshAt, restoreAt ?? Infinity, voicemailEnds),
       notBefore: Math.max(now, attempt.sentAt + MWI_LIMITS.minGap),
     },
-    memory: {
-      staleTags: attempt.entityTag === null ? memory.staleTags : 0,
-      tagErrors: 0,
-      restoreAt,
-      cleared: counts.new > 0 ? null : (cleared ?? { version: wantedVersion, since: now }),
-    },
+    memory: { staleTags: attempt.entityTag === null ? memory.staleTags : 0, tagErrors: 0 },
+  };
+}
+
+/** Nobody could be told, and nobody is at fault: her phone is not there. */
+function absent({ summary: { state }, surroundings: { now, fraction } }: Attempted): Settlement {
+  return {
+    state: { ...state, entityTag: null, expiresAt: null, failures: 0, refusedWith: null },
+    schedule: at(now + Math.round(MWI_LIMITS.absentRetry * (1 + 0.2 * fraction()))),
+    memory: NOTHING_REMEMBERED,
   };
 }
 
@@ -150,12 +187,11 @@ function refreshAfter(life: number, fraction: number): number {
 function restoreTime(
   { entityTag }: PublicationAttempt,
   before: PublicationState,
-  memory: PublicationMemory,
   expiresAt: number,
   now: number,
 ): number | null {
   if (entityTag !== null)
-    return memory.restoreAt !== null && memory.restoreAt > now ? memory.restoreAt : null;
+    return before.restoreAt !== null && before.restoreAt > now ? before.restoreAt : null;
   const lapsed = (before.expiresAt ?? -Infinity) + MWI_LIMITS.lapseSlack;
   return lapsed > now ? lapsed : expiresAt + MWI_LIMITS.lapseSlack;
 }
@@ -181,14 +217,16 @@ function staleTag(attempted: Attempted): Settlement {
   return {
     state: { ...failed(attempted), entityTag: null, expiresAt: null },
     schedule: at(surroundings.now + delay),
-    memory: { ...memory, staleTags, tagErrors: 0 },
+    memory: { staleTags, tagErrors: 0 },
+    staleTag: true,
   };
 }
 
 /** RFC 3903 §4.2: 423 names the shortest life the server takes. */
-function tooBrief(attempted: Attempted, { minExpires = 0 }: Rejection): Settlement {
+function tooBrief(attempted: Attempted, response: Rejection): Settlement {
+  const { minExpires = 0 } = response;
   if (minExpires <= attempted.attempt.expires || minExpires > MWI_LIMITS.maxExpires) {
-    return stopped(attempted, {});
+    return stopped(attempted, response);
   }
   return {
     state: failed(attempted),
@@ -232,12 +270,12 @@ function tryAgain(
   };
 }
 
-function stopped(attempted: Attempted, response: Pick<Rejection, 'retryAfter'>): Settlement {
+function stopped(attempted: Attempted, response: Rejection): Settlement {
   const { now, fraction } = attempted.surroundings;
   const pause = MWI_LIMITS.stoppedRetry * (1 + 0.2 * fraction());
   const asked = retryAfter(response.retryAfter, fraction());
   return {
-    state: failed(attempted),
+    state: { ...failed(attempted), refusedWith: response.status },
     schedule: at(now + Math.round(Math.max(pause, asked))),
     memory: attempted.memory,
     stopped: true,
@@ -250,7 +288,7 @@ function retryAfter(seconds = 0, fraction: number): number {
 }
 
 function failed({ summary: { state } }: Attempted): PublicationState {
-  return { ...state, failures: state.failures + 1 };
+  return { ...state, failures: state.failures + 1, refusedWith: null };
 }
 
 /** Due then, and not before even when texts come or go: whatever failed will not do better for it. */

@@ -4,11 +4,13 @@ import type { Gauge } from '../core/metrics.ts';
 import { backoff } from './backoff.ts';
 import { MWI_LIMITS } from './limits.ts';
 import type { DueSummary } from './ports.ts';
-import type { PublicationAttemptsOptions } from './publication-attempts.ts';
+import type { AttemptOutcome, PublicationAttemptsOptions } from './publication-attempts.ts';
 import { PublicationAttempts } from './publication-attempts.ts';
+import { PublishPace } from './publish-pace.ts';
+import { ServerWatch } from './server-watch.ts';
 import { Waits } from './waits.ts';
 
-/** Keeps the presence server told of every mailbox's summary. */
+/** Keeps the presence server told of what every lamp should say. */
 export interface Publisher {
   /** Something may have changed: looks into the store at once. To be called after each commit; never throws. */
   wake(): void;
@@ -17,7 +19,11 @@ export interface Publisher {
 }
 
 export interface PublisherOptions extends PublicationAttemptsOptions {
-  /** PUBLISHes in flight over all mailboxes. */
+  /** This node's name among those that share the database. */
+  readonly node: string;
+  /** Most PUBLISHes a second. */
+  readonly rate: number;
+  /** PUBLISHes in flight over all lamps. */
   readonly maxInFlight?: number;
 }
 
@@ -29,15 +35,19 @@ export function startPublisher(options: PublisherOptions): Publisher {
 }
 
 /**
- * Looks into the store whenever something may be due, claims as much as it can carry, and sends one PUBLISH for each claim.
- * The claim is what keeps a mailbox to one PUBLISH in flight, on this node and on all.
+ * Looks into the store whenever something may be due, claims as much as it can carry at its pace, and sends one PUBLISH for
+ * each claim. The claim is what keeps a lamp to one PUBLISH in flight, on this node and on all.
  */
 class SummaryPublisher implements Publisher {
   readonly #options: PublisherOptions;
   readonly #maxInFlight: number;
   readonly #attempts: PublicationAttempts;
   readonly #inFlight = new Map<string, Promise<void>>();
+  readonly #pace: PublishPace;
+  readonly #watch: ServerWatch;
   readonly #inFlightGauge: Gauge;
+  readonly #rateGauge: Gauge;
+  #hastening: Promise<void> | undefined;
   #look: Promise<void> | undefined;
   #timer: { readonly at: number; readonly timer: Timer } | undefined;
   /** When to look next, asked for while a look was under way, epoch ms. */
@@ -45,16 +55,21 @@ class SummaryPublisher implements Publisher {
   #lastLook = -Infinity;
   #storeRestsUntil = 0;
   #storeFailures = 0;
-  /** The last look found at least as much as we could carry. */
-  #backlog = false;
-  #ownClaimsFreed = false;
+  #settledIn = false;
   #stopped: Promise<void> | undefined;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#maxInFlight = options.maxInFlight ?? MWI_LIMITS.maxInFlight;
     this.#attempts = new PublicationAttempts(options);
+    this.#pace = new PublishPace(options.rate, options.clock);
+    this.#watch = new ServerWatch(options.clock);
     this.#inFlightGauge = options.metrics.gauge('publish_in_flight', 'PUBLISHes in flight');
+    this.#rateGauge = options.metrics.gauge(
+      'publish_rate',
+      'PUBLISHes a second that may leave, as things are',
+    );
+    this.#rateGauge.set(options.rate);
   }
 
   wake(): void {
@@ -88,7 +103,7 @@ class SummaryPublisher implements Publisher {
 
   async #quiet(): Promise<void> {
     await this.#look;
-    await Promise.all(this.#inFlight.values());
+    await Promise.all([this.#hastening, ...this.#inFlight.values()]);
   }
 
   /** Sees to it that the store is looked into at `at` (epoch ms), or as soon after as it may be. */
@@ -131,21 +146,23 @@ class SummaryPublisher implements Publisher {
 
   /** Claims what is due and starts it; returns when to look again, epoch ms. Never rejects. */
   async #lookIntoStore(): Promise<number> {
-    const { store, node, clock, logger } = this.#options;
+    const { store, clock, logger } = this.#options;
     const now = clock.now();
     const ceiling = now + MWI_LIMITS.pollCeiling;
     try {
-      if (!this.#ownClaimsFreed) {
-        // Claims of an earlier run that did not stop cleanly: what they covered has long left or never will.
-        await store.releaseClaims(node);
-        this.#ownClaimsFreed = true;
+      await this.#settleIn(now);
+      this.#hasten();
+      const room = Math.min(this.#maxInFlight - this.#inFlight.size, this.#pace.room);
+      if (room <= 0) {
+        // Whatever comes back makes us look again; else the pace says when.
+        return Math.min(this.#inFlight.size >= this.#maxInFlight ? Infinity : this.#pace.nextAt, ceiling);
       }
-      const room = this.#maxInFlight - this.#inFlight.size;
-      const claimUntil = now + MWI_LIMITS.claim;
-      const claimed = room > 0 ? await store.claimDue(node, now, claimUntil, room) : [];
-      this.#backlog = claimed.length >= room;
-      for (const summary of claimed) this.#start(summary, claimUntil);
-      const next = this.#backlog ? null : await store.nextDueAt();
+      const claim = { node: this.#options.node, until: now + MWI_LIMITS.claim };
+      const claimed = await store.claimDue(claim, now, room);
+      this.#pace.spend(claimed.length);
+      const backlog = claimed.length >= room;
+      for (const summary of claimed) this.#start(summary);
+      const next = backlog ? this.#pace.nextAt : await store.nextDueAt();
       this.#storeFailures = 0;
       return Math.min(next ?? Infinity, ceiling);
     } catch (error) {
@@ -158,16 +175,61 @@ class SummaryPublisher implements Publisher {
     }
   }
 
-  #start(summary: DueSummary, claimUntil: number): void {
-    const mailbox = summary.owner.toString();
+  /** Once: frees what an earlier run of this node left, which has long left or never will, and lights the beacon. */
+  async #settleIn(now: number): Promise<void> {
+    if (this.#settledIn) return;
+    const { store, node, beacon } = this.#options;
+    await store.releaseClaims(node);
+    if (beacon !== null) await store.keepBeacon(beacon.target, now);
+    this.#settledIn = true;
+  }
+
+  /** Does for all lamps what the presence server's ways ask for, beside everything else. */
+  #hasten(): void {
+    if (this.#hastening !== undefined || this.#stopped !== undefined) return;
+    const which = this.#watch.take();
+    if (which === null) return;
+    const { store, clock, logger } = this.#options;
+    if (which === 'live') {
+      logger.warn({}, 'the presence server forgot our publications: publishing all of them anew');
+    } else {
+      logger.info({}, 'the presence server is back: publishing what it missed');
+    }
+    this.#hastening = store
+      .hasten(which, clock.now())
+      .catch((error: unknown) => {
+        logger.warn({ error: describeError(error) }, 'publications not hastened; trying again');
+        this.#watch.giveBack(which);
+      })
+      .finally(() => {
+        this.#hastening = undefined;
+        this.wake();
+      });
+  }
+
+  #start(summary: DueSummary): void {
+    const lamp = summary.target.toString();
     // Claimed while we stop: the claim is freed with all others. Claimed a second time: the first run settles it.
-    if (this.#stopped !== undefined || this.#inFlight.has(mailbox)) return;
-    const run = this.#attempts.run(summary, claimUntil).finally(() => {
-      this.#inFlight.delete(mailbox);
-      this.#inFlightGauge.set(this.#inFlight.size);
-      this.wake();
-    });
-    this.#inFlight.set(mailbox, run);
+    if (this.#stopped !== undefined || this.#inFlight.has(lamp)) return;
+    const run = this.#attempts
+      .run(summary, (outcome) => this.#judge(outcome))
+      .finally(() => {
+        this.#inFlight.delete(lamp);
+        this.#inFlightGauge.set(this.#inFlight.size);
+        this.wake();
+      });
+    this.#inFlight.set(lamp, run);
     this.#inFlightGauge.set(this.#inFlight.size);
+  }
+
+  #judge({ response, took, forgotten }: AttemptOutcome): void {
+    const failed =
+      response.kind === 'unanswered' ||
+      (response.kind === 'rejected' && (response.status === 408 || response.status >= 500));
+    if (failed) this.#watch.failed();
+    else if (response.kind === 'accepted') this.#watch.succeeded();
+    if (forgotten) this.#watch.forgot();
+    this.#pace.judge(failed || took > MWI_LIMITS.pace.slowAnswer ? 'overloaded' : 'at ease');
+    this.#rateGauge.set(Math.round(this.#pace.rate));
   }
 }

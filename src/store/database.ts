@@ -65,6 +65,12 @@ export class Database {
     }
   }
 
+  /** Runs `work`, which only reads, on the database as it is at one moment. @throws StoreUnavailable */
+  async snapshot<T>(operation: string, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+    const config: Knex.TransactionConfig = this.isMysql ? { isolationLevel: 'repeatable read' } : {};
+    return await this.run(operation, (knex) => knex.transaction(work, config));
+  }
+
   /** A query that keeps others from changing the rows it reads; SQLite's transactions do so by themselves. */
   locking<Q extends Knex.QueryBuilder>(query: Q): Q {
     if (this.isMysql) query.forUpdate();

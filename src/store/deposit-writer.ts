@@ -53,13 +53,14 @@ export class DepositWriter {
 
   async #write(trx: Knex.Transaction, batch: readonly Deposit[]): Promise<DepositOutcome[]> {
     const aors = [...new Set(batch.map(({ message }) => message.owner.toString()))].sort();
-    const locked = await lockMailboxes(this.#database, trx, await idsOf(trx, aors, true));
-    const mailboxes = new Map(locked.map((mailbox) => [mailbox.aor, mailbox]));
+    const ids = await idsOf(trx, aors, true);
+    const locked = await lockMailboxes(this.#database, trx, ids.values());
+    const mailboxes = new Map(locked.map((mailbox) => [mailbox.id, mailbox]));
     const known = await this.#known(trx, locked, batch);
     const rows: NewRow[] = [];
     const changed = new Set<LockedMailbox>();
     const outcomes = batch.map(({ message, hash }): DepositOutcome => {
-      const mailbox = mailboxes.get(message.owner.toString());
+      const mailbox = mailboxes.get(ids.get(message.owner.toString()) ?? -1);
       if (mailbox === undefined) throw new Error('a mailbox vanished within its transaction');
       const key = `${mailbox.id} ${hash.toString('hex')}`;
       if (known.has(key)) return 'duplicate';

@@ -1,62 +1,68 @@
 import type { Knex } from 'knex';
 import type { Database } from './database.ts';
-import type { MailboxRow, PublicationRow } from './rows.ts';
+import type { AddressRow, MailboxRow } from './rows.ts';
 
-/** A mailbox as a transaction changes it, with its publication when there is one. */
-export type LockedMailbox = MailboxRow & { readonly publication: PublicationRow | undefined };
+/** A mailbox as a transaction changes it, with its addresses and what was published for each. */
+export type LockedMailbox = MailboxRow & { readonly addresses: readonly AddressRow[] };
 
-/** The ids of mailboxes by their addresses; with `make`, those that are not there yet are made. */
+/**
+ * The mailboxes that addresses belong to: address to mailbox id. With `make`, an address that belongs to none gets one of its
+ * own; without, it is left out.
+ */
 export async function idsOf(
   trx: Knex.Transaction,
   aors: readonly string[],
   make: boolean,
-): Promise<number[]> {
-  const find = (): Promise<Pick<MailboxRow, 'id' | 'aor'>[]> =>
-    trx<MailboxRow>('mailbox')
-      .whereIn('aor', [...aors])
-      .select('id', 'aor');
-  let found = await find();
-  if (make && found.length < aors.length) {
-    const known = new Set(found.map(({ aor }) => aor));
-    const missing = aors.filter((aor) => !known.has(aor)).map((aor) => ({ aor }));
-    // Another node may make the same one at the same time.
-    await trx('mailbox').insert(missing).onConflict('aor').ignore();
-    found = await find();
-  }
-  return found.map(({ id }) => id);
+): Promise<ReadonlyMap<string, number>> {
+  const found = await findAddresses(trx, aors);
+  const missing = aors.filter((aor) => !found.has(aor));
+  if (!make || missing.length === 0) return found;
+  const rows = missing.map((aor) => ({ aor }));
+  // Another node may make the same ones at the same time.
+  await trx('mailbox').insert(rows).onConflict('aor').ignore();
+  const made = await trx<MailboxRow>('mailbox').whereIn('aor', missing).select('id', 'aor');
+  const addresses = made.map(({ id, aor }) => ({ mailbox_id: id, aor }));
+  await trx('address').insert(addresses).onConflict('aor').ignore();
+  return await findAddresses(trx, aors);
+}
+
+async function findAddresses(trx: Knex.Transaction, aors: readonly string[]): Promise<Map<string, number>> {
+  const rows = await trx<AddressRow>('address')
+    .whereIn('aor', [...aors])
+    .select('aor', 'mailbox_id');
+  return new Map(rows.map(({ aor, mailbox_id }) => [aor, mailbox_id]));
 }
 
 /** Reads mailboxes for a change, always in the order of their ids, so that two transactions cannot wait for each other. */
 export async function lockMailboxes(
   database: Database,
   trx: Knex.Transaction,
-  ids: readonly number[],
+  ids: Iterable<number>,
 ): Promise<LockedMailbox[]> {
+  const wanted = [...new Set(ids)];
   const rows = await database.locking(
-    trx<MailboxRow>('mailbox')
-      .whereIn('id', [...ids])
-      .orderBy('id')
-      .select('*'),
+    trx<MailboxRow>('mailbox').whereIn('id', wanted).orderBy('id').select('*'),
   );
-  const publications = await database.locking(
-    trx<PublicationRow>('publication')
-      .whereIn('mailbox_id', [...ids])
-      .orderBy('mailbox_id')
-      .select('*'),
+  const addresses = await database.locking(
+    trx<AddressRow>('address').whereIn('mailbox_id', wanted).orderBy('id').select('*'),
   );
-  const byMailbox = new Map(publications.map((row) => [row.mailbox_id, row]));
-  return rows.map((row) => ({ ...row, publication: byMailbox.get(row.id) }));
+  const byMailbox = new Map<number, AddressRow[]>();
+  for (const address of addresses) {
+    const own = byMailbox.get(address.mailbox_id) ?? [];
+    byMailbox.set(address.mailbox_id, own);
+    own.push(address);
+  }
+  return rows.map((row) => ({ ...row, addresses: byMailbox.get(row.id) ?? [] }));
 }
 
-/** A mailbox that waits already keeps its place; else it is due at once, or when its back-off ends. */
-function dueAt(publication: PublicationRow | undefined, now: number): number {
-  const waiting = publication?.due_at ?? null;
-  return waiting !== null && waiting <= now ? waiting : Math.max(now, publication?.not_before ?? 0);
+/** A lamp that waits already keeps its place; else it is due at once, or when its back-off ends. */
+function dueAt({ due_at, not_before }: AddressRow, now: number): number {
+  return due_at !== null && due_at <= now ? due_at : Math.max(now, not_before);
 }
 
 /**
- * Writes the changed counts and marks the summaries dirty: the wanted version grows and the publication is due, at once or
- * when its back-off ends.
+ * Writes the changed counts and marks the lamps dirty: the wanted version grows and every address of the mailbox is due, at
+ * once or when its back-off ends.
  */
 export async function saveChanged(
   trx: Knex.Transaction,
@@ -66,20 +72,21 @@ export async function saveChanged(
   if (mailboxes.length === 0) return;
   await trx('mailbox')
     .insert(
-      mailboxes.map(({ publication, ...row }) => ({
+      mailboxes.map(({ addresses: _, ...row }) => ({
         ...row,
         wanted_version: row.wanted_version + 1,
+        changed_at: now,
       })),
     )
     .onConflict('id')
-    .merge(['new_count', 'old_count', 'new_urgent', 'old_urgent', 'wanted_version']);
-  await trx('publication')
-    .insert(
-      mailboxes.map(({ id, publication }) => ({
-        mailbox_id: id,
-        due_at: dueAt(publication, now),
-      })),
-    )
-    .onConflict('mailbox_id')
-    .merge(['due_at']);
+    .merge(['new_count', 'old_count', 'new_urgent', 'old_urgent', 'wanted_version', 'changed_at']);
+  const due = mailboxes.flatMap(({ addresses }) =>
+    addresses.map((address) => ({
+      id: address.id,
+      mailbox_id: address.mailbox_id,
+      aor: address.aor,
+      due_at: dueAt(address, now),
+    })),
+  );
+  if (due.length > 0) await trx('address').insert(due).onConflict('id').merge(['due_at']);
 }

@@ -18,6 +18,13 @@ export const STORE_LIMITS = {
   batchBytes: 1_000_000,
   /** Texts waiting to be committed; one more is refused. */
   queue: 10_000,
+  /** Addresses made due in one transaction when many are. */
+  hastenBatch: 5_000,
+  /**
+   * Mailboxes looked at in one go for those whose voicemail nobody watches yet, and how far that goes back: ids grow in the order
+   * of inserts, commits may come in another. */
+  watchPage: 400,
+  watchOverlap: 100,
   /** Attempts of a transaction that lost against another one, and the longest pause before the next. */
   attempts: 6,
   retryPause: 50,

@@ -37,8 +37,10 @@ export class RetrievalReader implements RetrievalStore {
   }
 
   async counts(owner: AddressOfRecord): Promise<MailboxCounts> {
-    const row = await this.#database.run('count texts', (knex) =>
-      knex<MailboxRow>('mailbox').where({ aor: owner.toString() }).first(),
+    const row: MailboxRow | undefined = await this.#database.run('count texts', (knex) =>
+      ownMailbox(knex, owner).first(
+        ...['new_count', 'old_count', 'new_urgent', 'old_urgent'].map((n) => `mailbox.${n}`),
+      ),
     );
     return row === undefined ? NO_MESSAGES : countsOf(row);
   }
@@ -51,7 +53,7 @@ export class RetrievalReader implements RetrievalStore {
   ): Promise<StoredMessage[]> {
     const now = this.#database.clock.now();
     return await this.#database.transaction('lease texts', async (trx) => {
-      const mailbox = await trx<MailboxRow>('mailbox').where({ aor: owner.toString() }).first('id');
+      const mailbox: Pick<MailboxRow, 'id'> | undefined = await ownMailbox(trx, owner).first('mailbox.id');
       if (mailbox === undefined) return [];
       const free: { id: number }[] = await freeTexts(trx, now)
         .where({ mailbox_id: mailbox.id })
@@ -129,6 +131,12 @@ async function writeReads(
   }
   await saveChanged(trx, [...changed], now);
   return { outcomes, changed: [...changed] };
+}
+
+function ownMailbox(knex: Knex, owner: AddressOfRecord): Knex.QueryBuilder {
+  return knex('mailbox')
+    .join('address', 'address.mailbox_id', 'mailbox.id')
+    .where({ 'address.aor': owner.toString() });
 }
 
 function freeTexts(trx: Knex.Transaction, now: number): Knex.QueryBuilder {

@@ -1,15 +1,18 @@
 import { AddressOfRecord } from '../core/address-of-record.ts';
 import type { MailboxCounts, StoredMessage } from '../mailbox/ports.ts';
+import type { LampTruth, PublicationState } from '../mwi/ports.ts';
 
 /** A row of `mailbox`. MySQL's driver gives big integers as numbers while they are safe. */
 export interface MailboxRow {
   id: number;
+  /** The owner's address of record. */
   aor: string;
   new_count: number;
   old_count: number;
   new_urgent: number;
   old_urgent: number;
   wanted_version: number;
+  changed_at: number;
 }
 
 /** A row of `message`. */
@@ -31,27 +34,73 @@ export interface MessageRow {
   lease_until: number | null;
 }
 
-/** A row of `publication`. */
-export interface PublicationRow {
+/** A row of `address`: one address of record of a mailbox, and what was published for its lamp. */
+export interface AddressRow {
+  id: number;
   mailbox_id: number;
+  aor: string;
   published_version: number;
   entity_tag: string | null;
   expires_at: number | null;
   failures: number;
+  restore_at: number | null;
+  refused_with: number | null;
   due_at: number | null;
   not_before: number;
   claim_node: string | null;
   claim_until: number | null;
 }
 
+/** What an address, its mailbox and what the voicemail says of it tell together. */
+export type LampRow = Omit<MailboxRow, 'id' | 'aor'> &
+  AddressRow & {
+    owner: string;
+    voicemail_body: string | null;
+    stands_until: number | null;
+  };
+
+/** The columns of a {@link LampRow}, where `address` is joined with `mailbox` and, perhaps without a row, `voicemail`. */
+export const LAMP_COLUMNS = [
+  'address.*',
+  'mailbox.aor as owner',
+  ...['new_count', 'old_count', 'new_urgent', 'old_urgent', 'wanted_version', 'changed_at'].map(
+    (column) => `mailbox.${column}`,
+  ),
+  'voicemail.body as voicemail_body',
+  'voicemail.stands_until',
+];
+
 export const NO_MESSAGES: MailboxCounts = { new: 0, old: 0, newUrgent: 0, oldUrgent: 0 };
 
-export function countsOf(row: MailboxRow): MailboxCounts {
+export function countsOf(
+  row: Pick<MailboxRow, 'new_count' | 'old_count' | 'new_urgent' | 'old_urgent'>,
+): MailboxCounts {
   return {
     new: row.new_count,
     old: row.old_count,
     newUrgent: row.new_urgent,
     oldUrgent: row.old_urgent,
+  };
+}
+
+export function truthOf(row: LampRow): LampTruth {
+  const { voicemail_body: body, stands_until: until } = row;
+  return {
+    counts: countsOf(row),
+    wantedVersion: row.wanted_version,
+    changedAt: row.changed_at,
+    voicemail: body === null || until === null ? null : { body, until },
+  };
+}
+
+export function stateOf(row: AddressRow): PublicationState {
+  return {
+    entityTag: row.entity_tag,
+    expiresAt: row.expires_at,
+    publishedVersion: row.published_version,
+    failures: row.failures,
+    restoreAt: row.restore_at,
+    refusedWith: row.refused_with,
   };
 }
 

@@ -1,19 +1,26 @@
 import type { Knex } from 'knex';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { DueSummary, PublicationState, SummaryStore } from '../mwi/ports.ts';
+import type {
+  Claim,
+  DueSummary,
+  PublicationState,
+  Schedule,
+  SummaryStore,
+  TextHeaders,
+} from '../mwi/ports.ts';
 import type { Database } from './database.ts';
-import { idsOf, lockMailboxes } from './dirty-marks.ts';
+import { idsOf, lockMailboxes, saveChanged } from './dirty-marks.ts';
 import { GroupCommit } from './group-commit.ts';
-import type { MailboxRow, PublicationRow } from './rows.ts';
-import { countsOf, ownerOf } from './rows.ts';
+import { STORE_LIMITS } from './limits.ts';
+import type { AddressRow, LampRow, MessageRow } from './rows.ts';
+import { LAMP_COLUMNS, ownerOf, stateOf, truthOf } from './rows.ts';
 
-/** What became of one claimed summary. */
+/** What became of one claimed lamp. */
 interface Settlement {
-  readonly node: string;
-  readonly owner: AddressOfRecord;
+  readonly claim: Claim;
+  readonly target: AddressOfRecord;
   readonly state: PublicationState;
-  readonly dueAt: number | null;
-  readonly notBefore: number;
+  readonly schedule: Schedule;
 }
 
 /** Keeps which lamps are due and what the presence server last said; nodes claim them by compare-and-set. */
@@ -30,56 +37,42 @@ export class SummaryLedger implements SummaryStore {
     });
   }
 
-  async claimDue(node: string, now: number, claimUntil: number, limit: number): Promise<DueSummary[]> {
+  async claimDue(claim: Claim, now: number, limit: number): Promise<DueSummary[]> {
     return await this.#database.transaction('claim summaries', async (trx) => {
-      const due: { mailbox_id: number }[] = await unclaimed(trx, now)
-        .where('due_at', '<=', now)
-        .orderBy('due_at')
-        .limit(limit)
-        .select('mailbox_id');
-      const ids = due.map(({ mailbox_id }) => mailbox_id);
+      const ids = await dueIds(trx, now, limit);
       if (ids.length === 0) return [];
       await unclaimed(trx, now)
-        .whereIn('mailbox_id', ids)
+        .whereIn('id', ids)
         .where('due_at', '<=', now)
-        .update({ claim_node: node, claim_until: claimUntil });
-      const rows: (MailboxRow & PublicationRow)[] = await trx('publication')
-        .join('mailbox', 'mailbox.id', 'publication.mailbox_id')
-        .whereIn('mailbox_id', ids)
-        .where({ claim_node: node, claim_until: claimUntil })
+        .update({ claim_node: claim.node, claim_until: claim.until });
+      const rows: LampRow[] = await trx('address')
+        .join('mailbox', 'mailbox.id', 'address.mailbox_id')
+        .leftJoin('voicemail', 'voicemail.mailbox_id', 'address.mailbox_id')
+        .whereIn('address.id', ids)
+        .where({ 'address.claim_node': claim.node, 'address.claim_until': claim.until })
         .orderBy('due_at')
-        .select('mailbox.*', 'publication.*');
-      return rows.map((row) => ({
-        owner: ownerOf(row.aor),
-        counts: countsOf(row),
-        wantedVersion: row.wanted_version,
-        state: {
-          entityTag: row.entity_tag,
-          expiresAt: row.expires_at,
-          publishedVersion: row.published_version,
-          failures: row.failures,
-        },
-      }));
+        .select(LAMP_COLUMNS);
+      return rows.map((row) => ({ ...truthOf(row), target: ownerOf(row.aor), claim, state: stateOf(row) }));
     });
   }
 
   settle(
-    node: string,
-    owner: AddressOfRecord,
+    claim: Claim,
+    target: AddressOfRecord,
     state: PublicationState,
-    schedule: { readonly dueAt: number | null; readonly notBefore: number },
+    schedule: Schedule,
   ): Promise<boolean> {
-    return this.#settlements.submit({ node, owner, state, ...schedule });
+    return this.#settlements.submit({ claim, target, state, schedule });
   }
 
   async nextDueAt(): Promise<number | null> {
     return await this.#database.run('look for the next summary', async (knex) => {
-      const free = await knex<PublicationRow>('publication')
+      const free = await knex<AddressRow>('address')
         .whereNotNull('due_at')
         .whereNull('claim_until')
         .orderBy('due_at')
         .first('due_at');
-      const claimed = await knex<PublicationRow>('publication')
+      const claimed = await knex<AddressRow>('address')
         .whereNotNull('claim_until')
         .orderBy('claim_until')
         .first('claim_until');
@@ -90,50 +83,149 @@ export class SummaryLedger implements SummaryStore {
 
   async releaseClaims(node: string): Promise<void> {
     await this.#database.transaction('release claims', (trx) =>
-      trx('publication').where({ claim_node: node }).update({ claim_node: null, claim_until: null }),
+      // The index leads to the few rows that are claimed at all.
+      trx('address')
+        .whereNotNull('claim_until')
+        .where({ claim_node: node })
+        .update({ claim_node: null, claim_until: null }),
     );
+  }
+
+  async hasten(which: 'live' | 'failed', now: number): Promise<void> {
+    if (which === 'failed') await this.#hastenFailed(now);
+    else await this.#hastenLive(now);
+  }
+
+  async keepBeacon(target: AddressOfRecord, now: number): Promise<void> {
+    await this.#database.transaction('keep the beacon', async (trx) => {
+      const ids = await idsOf(trx, [target.toString()], true);
+      const [mailbox] = await lockMailboxes(this.#database, trx, ids.values());
+      if (mailbox?.wanted_version === 0) await saveChanged(trx, [mailbox], now);
+      await trx('address').where({ aor: target.toString() }).whereNull('due_at').update({ due_at: now });
+    });
+  }
+
+  async newestTexts(target: AddressOfRecord, limit: number): Promise<TextHeaders[]> {
+    return await this.#database.run('look for the newest texts', async (knex) => {
+      const rows: MessageRow[] = await knex('message')
+        .join('address', 'address.mailbox_id', 'message.mailbox_id')
+        .where({ 'address.aor': target.toString() })
+        .whereNull('message.read_at')
+        .orderBy([
+          { column: 'message.received_at', order: 'desc' },
+          { column: 'message.id', order: 'desc' },
+        ])
+        .limit(limit)
+        .select('message.*');
+      return rows.map((row) => ({
+        author: row.author,
+        authorName: row.author_name,
+        subject: row.subject,
+        receivedAt: row.received_at,
+        urgent: Boolean(row.urgent),
+        messageId: row.message_id,
+      }));
+    });
+  }
+
+  /** No index leads to the living publications, so all addresses are gone through, a bounded number to a transaction. */
+  async #hastenLive(now: number): Promise<void> {
+    const last = await this.#database.run('look for the last address', (knex) =>
+      knex<AddressRow>('address').orderBy('id', 'desc').first('id'),
+    );
+    for (let from = 0; from < (last?.id ?? 0); from += STORE_LIMITS.hastenBatch) {
+      await this.#database.transaction('hasten publications', (trx) =>
+        trx('address')
+          .where('id', '>', from)
+          .where('id', '<=', from + STORE_LIMITS.hastenBatch)
+          .where('expires_at', '>', now)
+          .where('due_at', '>', now)
+          .whereNull('claim_until')
+          .update({ due_at: now }),
+      );
+    }
+  }
+
+  async #hastenFailed(now: number): Promise<void> {
+    for (;;) {
+      const hastened = await this.#database.transaction('hasten further tries', async (trx) => {
+        const rows = await trx<AddressRow>('address')
+          .where('failures', '>', 0)
+          .where('due_at', '>', now)
+          .whereNull('refused_with')
+          .whereNull('claim_until')
+          .limit(STORE_LIMITS.hastenBatch)
+          .select('id');
+        const ids = rows.map(({ id }) => id);
+        if (ids.length > 0) await trx('address').whereIn('id', ids).update({ due_at: now, not_before: now });
+        return ids.length;
+      });
+      if (hastened < STORE_LIMITS.hastenBatch) return;
+    }
   }
 }
 
-/** Writes what is still claimed by whom it settles; the rest has found another node. */
+/** What is due longest; and where that is more than can be claimed, as much again of what became due last. */
+async function dueIds(trx: Knex.Transaction, now: number, limit: number): Promise<number[]> {
+  const due = (order: 'asc' | 'desc', count: number): Promise<{ id: number }[]> =>
+    unclaimed(trx, now).where('due_at', '<=', now).orderBy('due_at', order).limit(count).select('id');
+  const oldest = await due('asc', limit);
+  if (oldest.length < limit) return oldest.map(({ id }) => id);
+  const newest = await due('desc', Math.ceil(limit / 2));
+  const ids = new Set([...newest, ...oldest].map(({ id }) => id));
+  return [...ids].slice(0, limit);
+}
+
+/** Writes what is still claimed as it was when its PUBLISH left; the rest has found another node. */
 async function writeSettlements(
   database: Database,
   trx: Knex.Transaction,
   settlements: readonly Settlement[],
 ): Promise<boolean[]> {
-  const aors = [...new Set(settlements.map(({ owner }) => owner.toString()))];
-  const mailboxes = await lockMailboxes(database, trx, await idsOf(trx, aors, false));
-  const byAor = new Map(mailboxes.map((mailbox) => [mailbox.aor, mailbox]));
-  const rows = new Map<number, PublicationRow>();
-  const outcomes = settlements.map(({ node, owner, state, dueAt, notBefore }) => {
-    const mailbox = byAor.get(owner.toString());
-    const claimedBy = mailbox?.publication?.claim_node;
-    if (mailbox === undefined || claimedBy !== node || rows.has(mailbox.id)) return false;
+  const aors = [...new Set(settlements.map(({ target }) => target.toString()))];
+  const ids = await idsOf(trx, aors, false);
+  const mailboxes = await lockMailboxes(database, trx, ids.values());
+  const byAor = new Map(
+    mailboxes.flatMap((mailbox) =>
+      mailbox.addresses.map((address) => [address.aor, { mailbox, address }] as const),
+    ),
+  );
+  const rows = new Map<number, AddressRow>();
+  const outcomes = settlements.map(({ claim, target, state, schedule }) => {
+    const found = byAor.get(target.toString());
+    if (found === undefined) return false;
+    const { mailbox, address } = found;
+    const isHeld = address.claim_node === claim.node && address.claim_until === claim.until;
+    if (!isHeld || rows.has(address.id)) return false;
     const changedMeanwhile = mailbox.wanted_version > state.publishedVersion;
-    rows.set(mailbox.id, {
-      mailbox_id: mailbox.id,
+    rows.set(address.id, {
+      id: address.id,
+      mailbox_id: address.mailbox_id,
+      aor: address.aor,
       published_version: state.publishedVersion,
       entity_tag: state.entityTag,
       expires_at: state.expiresAt,
       failures: state.failures,
-      due_at: changedMeanwhile ? notBefore : dueAt,
-      not_before: notBefore,
+      restore_at: state.restoreAt,
+      refused_with: state.refusedWith,
+      due_at: changedMeanwhile ? schedule.notBefore : schedule.dueAt,
+      not_before: schedule.notBefore,
       claim_node: null,
       claim_until: null,
     });
     return true;
   });
   if (rows.size > 0) {
-    await trx('publication')
+    await trx('address')
       .insert([...rows.values()])
-      .onConflict('mailbox_id')
+      .onConflict('id')
       .merge();
   }
   return outcomes;
 }
 
 function unclaimed(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
-  return trx('publication').where(
+  return trx('address').where(
     (query) => void query.whereNull('claim_until').orWhere('claim_until', '<=', now),
   );
 }

@@ -2,33 +2,47 @@ import { expect } from 'chai';
 import { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import { MWI_LIMITS } from '../../src/mwi/limits.ts';
 import type { DueSummary, PublicationState, PublishResponse } from '../../src/mwi/ports.ts';
-import type { PublicationAttempt, Settlement } from '../../src/mwi/publication-machine.ts';
+import { NOTHING_PUBLISHED } from '../../src/mwi/ports.ts';
+import type {
+  PublicationAttempt,
+  PublicationSurroundings,
+  Settlement,
+} from '../../src/mwi/publication-machine.ts';
 import { nextStep, settlementOf } from '../../src/mwi/publication-machine.ts';
 import type { PublicationMemory } from '../../src/mwi/publication-memory.ts';
 import { NOTHING_REMEMBERED, PublicationMemories } from '../../src/mwi/publication-memory.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
-const UNKNOWN: PublicationState = { entityTag: null, expiresAt: null, publishedVersion: 0, failures: 0 };
+const UNKNOWN = NOTHING_PUBLISHED;
 const LIVING: PublicationState = {
+  ...NOTHING_PUBLISHED,
   entityTag: 'a.1',
   expiresAt: NOW + 1_000_000,
   publishedVersion: 3,
-  failures: 0,
 };
 
 function summary(state: PublicationState, wantedVersion = 4, fresh = 1): DueSummary {
   const counts = { new: fresh, old: 2, newUrgent: 0, oldUrgent: 0 };
-  return { owner: AddressOfRecord.parse('sip:alice@example.com'), counts, wantedVersion, state };
+  return {
+    target: AddressOfRecord.parse('sip:alice@example.com'),
+    claim: { node: 'one', until: NOW + MWI_LIMITS.claim },
+    counts,
+    wantedVersion,
+    changedAt: NOW,
+    voicemail: null,
+    state,
+  };
 }
 
-const surroundings = (fraction = 0.5, now = NOW): Parameters<typeof nextStep>[2] => ({
+const surroundings = (fraction = 0.5, now = NOW, refreshBody = true): PublicationSurroundings => ({
   now,
   expires: 3600,
   fraction: () => fraction,
+  refreshBody,
 });
 
-function attemptOf(due: DueSummary, memory = NOTHING_REMEMBERED, now = NOW): PublicationAttempt {
-  const step = nextStep(due, memory, surroundings(0.5, now));
+function attemptOf(due: DueSummary, now = NOW, refreshBody = true): PublicationAttempt {
+  const step = nextStep(due, surroundings(0.5, now, refreshBody));
   if (step.kind !== 'publish') throw new Error('nothing was to be published');
   return step.attempt;
 }
@@ -40,7 +54,7 @@ function after(
 ): Settlement {
   const due = summary(state, 4, options.fresh ?? 1);
   const memory = options.memory ?? NOTHING_REMEMBERED;
-  return settlementOf(due, attemptOf(due, memory), response, memory, surroundings(options.fraction));
+  return settlementOf(due, attemptOf(due), response, memory, surroundings(options.fraction));
 }
 
 const ok = (expires = 3600): PublishResponse => ({ kind: 'accepted', entityTag: 'b.2', expires });
@@ -54,7 +68,12 @@ const lost: PublishResponse = { kind: 'unanswered', cause: new Error('lost') };
 
 describe('publication machine: what is sent', () => {
   it('is an initial PUBLISH while there is no tag', () => {
-    expect(attemptOf(summary(UNKNOWN))).to.deep.equal({ entityTag: null, expires: 3600, sentAt: NOW });
+    expect(attemptOf(summary(UNKNOWN))).to.deep.equal({
+      entityTag: null,
+      expires: 3600,
+      sentAt: NOW,
+      bare: false,
+    });
   });
 
   it('carries the tag while the publication lives, changed or not', () => {
@@ -66,6 +85,20 @@ describe('publication machine: what is sent', () => {
     expect(attemptOf(summary({ ...LIVING, expiresAt: NOW + 1 })).entityTag).to.equal('a.1');
     expect(attemptOf(summary({ ...LIVING, expiresAt: NOW })).entityTag).to.equal(null);
   });
+
+  it('goes without body only where the operator says so, and only when there is nothing new to say', () => {
+    const bare = (due: DueSummary, refreshBody = false): boolean => attemptOf(due, NOW, refreshBody).bare;
+    const report = { body: 'Messages-Waiting: no\r\n', until: NOW + 1 };
+    expect(bare(summary(LIVING, 3))).to.equal(true);
+    expect(bare({ ...summary(LIVING, 3), voicemail: report })).to.equal(true);
+    expect(bare(summary(LIVING, 3), true), 'by default').to.equal(false);
+    expect(bare(summary(LIVING, 4)), 'changed').to.equal(false);
+    expect(bare(summary({ ...LIVING, failures: 1 }, 3)), 'perhaps changed').to.equal(false);
+    expect(bare(summary({ ...LIVING, restoreAt: NOW }, 3)), 'to restore').to.equal(false);
+    expect(bare(summary({ ...LIVING, expiresAt: NOW }, 3)), 'lapsed').to.equal(false);
+    const silent = { ...summary(LIVING, 3), voicemail: { ...report, until: NOW } };
+    expect(bare(silent), 'the voicemail’s word ended').to.equal(false);
+  });
 });
 
 describe('publication machine: 200', () => {
@@ -75,7 +108,19 @@ describe('publication machine: 200', () => {
       expiresAt: NOW + 1_800_000,
       publishedVersion: 4,
       failures: 0,
+      restoreAt: null,
+      refusedWith: null,
     });
+  });
+
+  it('publishes again when what the voicemail said stands no longer', () => {
+    const until = NOW + 60_000;
+    const due = { ...summary(LIVING), voicemail: { body: '', until } };
+    const { schedule } = settlementOf(due, attemptOf(due), ok(), NOTHING_REMEMBERED, surroundings());
+    expect(schedule.dueAt).to.equal(until);
+    const over = { ...due, voicemail: { body: '', until: NOW } };
+    const after = settlementOf(over, attemptOf(over), ok(), NOTHING_REMEMBERED, surroundings());
+    expect(after.schedule.dueAt).to.be.above(NOW + 3_600_000 * 0.7);
   });
 
   it('refreshes between 80 and 95 % of the life granted', () => {
@@ -109,7 +154,7 @@ describe('publication machine: 200', () => {
 describe('publication machine: 412', () => {
   it('forgets the tag and publishes the full state at once', () => {
     const { state, schedule } = after(LIVING, no(412));
-    expect(state).to.deep.equal({ entityTag: null, expiresAt: null, publishedVersion: 3, failures: 1 });
+    expect(state).to.deep.equal({ ...LIVING, entityTag: null, expiresAt: null, failures: 1 });
     expect(schedule).to.deep.equal({ dueAt: NOW, notBefore: NOW });
   });
 
@@ -197,75 +242,70 @@ describe('publication machine: other failures', () => {
       expect(schedule.dueAt).to.be.within(NOW + MWI_LIMITS.stoppedRetry, NOW + MWI_LIMITS.stoppedRetry * 1.2);
       expect(schedule.notBefore).to.equal(schedule.dueAt);
       expect(state.entityTag).to.equal('a.1');
+      expect(state.refusedWith).to.equal(status);
+      expect(after(state, lost).state.refusedWith).to.equal(null);
+      expect(after(state, ok()).state.refusedWith).to.equal(null);
     });
   }
+
+  it('nobody to be told is no failure, and is tried again slowly', () => {
+    const { state, schedule, stopped } = after(LIVING, { kind: 'absent' });
+    expect(state).to.deep.equal({ ...LIVING, entityTag: null, expiresAt: null });
+    expect(schedule.dueAt).to.be.within(NOW + MWI_LIMITS.absentRetry, NOW + MWI_LIMITS.absentRetry * 1.2);
+    expect([schedule.notBefore, stopped]).to.deep.equal([schedule.dueAt, undefined]);
+  });
 });
 
 describe('publication machine: older publications of ours that may lapse', () => {
   it('publishes again after the life of one that an initial publication may stand beside', () => {
     const initial = after(UNKNOWN, ok());
     const restoreAt = NOW + 3_600_000 + MWI_LIMITS.lapseSlack;
-    expect(initial.memory.restoreAt).to.equal(restoreAt);
+    expect(initial.state.restoreAt).to.equal(restoreAt);
     const late = NOW + 3_000_000;
-    const due = summary({ ...LIVING, expiresAt: NOW + 3_600_000 });
-    const refreshed = settlementOf(
-      due,
-      attemptOf(due, initial.memory, late),
-      ok(),
-      initial.memory,
-      surroundings(0.5, late),
-    );
+    const due = summary(initial.state);
+    const refreshed = settlementOf(due, attemptOf(due, late), ok(), initial.memory, surroundings(0.5, late));
     expect(refreshed.schedule.dueAt).to.equal(restoreAt);
+    const again = summary(refreshed.state);
     const restored = settlementOf(
-      due,
-      { entityTag: 'a.1', expires: 3600, sentAt: restoreAt },
+      again,
+      attemptOf(again, restoreAt),
       ok(),
       refreshed.memory,
       surroundings(0.5, restoreAt),
     );
-    expect(restored.memory.restoreAt).to.equal(null);
+    expect(restored.state.restoreAt).to.equal(null);
   });
 
   it('publishes again soon when the one before lapsed so lately that the server may yet notify it', () => {
-    const { memory, schedule } = after({ ...LIVING, expiresAt: NOW - 10_000 }, ok());
-    expect(memory.restoreAt).to.equal(NOW - 10_000 + MWI_LIMITS.lapseSlack);
-    expect(schedule.dueAt).to.equal(memory.restoreAt);
+    const { state, schedule } = after({ ...LIVING, expiresAt: NOW - 10_000 }, ok());
+    expect(state.restoreAt).to.equal(NOW - 10_000 + MWI_LIMITS.lapseSlack);
+    expect(schedule.dueAt).to.equal(state.restoreAt);
   });
 });
 
 describe('publication machine: a cleared lamp', () => {
-  const clearedAt = after({ ...LIVING, publishedVersion: 4 }, ok(), { fresh: 0 });
+  const cleared = after({ ...LIVING, publishedVersion: 4 }, ok(), { fresh: 0 });
+  const later = NOW + MWI_LIMITS.keepCleared;
 
-  it('is kept alive, counted from when it was first published', () => {
-    expect(clearedAt.memory.cleared).to.deep.equal({ version: 4, since: NOW });
-    const later = NOW + MWI_LIMITS.keepCleared - 1;
-    const state = { ...clearedAt.state, expiresAt: later + 1000 };
-    const due = summary(state, 4, 0);
-    expect(nextStep(due, clearedAt.memory, surroundings(0.5, later)).kind).to.equal('publish');
-    const again = settlementOf(
-      due,
-      attemptOf(due, clearedAt.memory, later),
-      ok(),
-      clearedAt.memory,
-      surroundings(0.5, later),
-    );
-    expect(again.memory.cleared).to.deep.equal({ version: 4, since: NOW });
+  it('is kept alive, counted from when it changed last', () => {
+    const due = summary({ ...cleared.state, expiresAt: later + 1000 }, 4, 0);
+    expect(nextStep(due, surroundings(0.5, later - 1)).kind).to.equal('publish');
   });
 
   it('is let go seven days after the last change', () => {
-    const later = NOW + MWI_LIMITS.keepCleared;
-    const step = nextStep(summary(clearedAt.state, 4, 0), clearedAt.memory, surroundings(0.5, later));
+    const step = nextStep(summary(cleared.state, 4, 0), surroundings(0.5, later));
     expect(step.kind === 'let-go' && step.settlement.schedule.dueAt).to.equal(null);
   });
 
-  it('is never let go while texts wait, after a change, or while the last attempt failed', () => {
-    const later = surroundings(0.5, NOW + MWI_LIMITS.keepCleared);
+  it('is never let go while texts wait, after a change, while the last attempt failed or a voicemail has its say', () => {
+    const report = { body: 'Messages-Waiting: no\r\n', until: later + 1 };
     for (const due of [
-      summary(clearedAt.state, 4, 1),
-      summary(clearedAt.state, 5, 0),
-      summary({ ...clearedAt.state, failures: 1 }, 4, 0),
+      summary(cleared.state, 4, 1),
+      summary(cleared.state, 5, 0),
+      summary({ ...cleared.state, failures: 1 }, 4, 0),
+      { ...summary(cleared.state, 4, 0), voicemail: report },
     ]) {
-      expect(nextStep(due, clearedAt.memory, later).kind).to.equal('publish');
+      expect(nextStep(due, surroundings(0.5, later)).kind).to.equal('publish');
     }
   });
 });

@@ -5,8 +5,10 @@ import { silentLogger } from '../../src/core/logger.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import type { MailboxCounts } from '../../src/mailbox/ports.ts';
 import type { SummaryStore } from '../../src/mwi/ports.ts';
+import type { MessageSummary } from '../../src/im/message-summary.ts';
 import type { Publisher, PublisherOptions } from '../../src/mwi/publisher.ts';
 import { startPublisher } from '../../src/mwi/publisher.ts';
+import type { SummaryBodySettings } from '../../src/mwi/summary-body.ts';
 import { composeSummary } from '../../src/mwi/summary-body.ts';
 import { FakeClock } from '../doubles/fake-clock.ts';
 import { MemorySummaryStore } from '../doubles/memory-summary-store.ts';
@@ -24,11 +26,15 @@ export function counts(fresh: number, old = 0): MailboxCounts {
   return { new: fresh, old, newUrgent: 0, oldUrgent: 0 };
 }
 
-export function bodyOf(mailbox: MailboxCounts): string {
-  return composeSummary(
-    { counts: mailbox, voicemail: null, newest: [] },
-    { messageAccount: ACCOUNT, contextClass: 'text-message', voiceLine: false, messageHeaders: new Set() },
-  );
+export const SETTINGS: SummaryBodySettings = {
+  messageAccount: ACCOUNT,
+  contextClass: 'text-message',
+  voiceLine: false,
+  messageHeaders: new Set(),
+};
+
+export function bodyOf(mailbox: MailboxCounts, voicemail: MessageSummary | null = null): string {
+  return composeSummary({ counts: mailbox, voicemail, newest: [] }, SETTINGS);
 }
 
 /** A publisher that can die without a word. */
@@ -54,8 +60,11 @@ export class PublisherHarness {
       store: mortalStore(this.store, isAlive),
       sender: this.server.connection(isAlive),
       node: 'one',
-      messageAccount: ACCOUNT,
+      body: SETTINGS,
       expires: 3600,
+      refreshBody: true,
+      beacon: null,
+      rate: 1_000,
       clock: mortalClock(this.clock, isAlive),
       random: seededRandom(this.#seed++),
       logger,
@@ -84,6 +93,9 @@ function mortalStore(store: MemorySummaryStore, isAlive: () => boolean): Summary
     settle: (...parameters) => guard(() => store.settle(...parameters)),
     nextDueAt: () => guard(() => store.nextDueAt()),
     releaseClaims: (node) => guard(() => store.releaseClaims(node)),
+    hasten: (...parameters) => guard(() => store.hasten(...parameters)),
+    keepBeacon: (...parameters) => guard(() => store.keepBeacon(...parameters)),
+    newestTexts: (...parameters) => guard(() => store.newestTexts(...parameters)),
   };
 }
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { MWI_LIMITS } from '../../src/mwi/limits.ts';
-import { ALICE, PublisherHarness, bodyOf, counts, user } from './publisher-harness.ts';
+import { parseMessageSummary } from '../../src/im/message-summary.ts';
+import { ACCOUNT, ALICE, PublisherHarness, SETTINGS, bodyOf, counts, user } from './publisher-harness.ts';
 import type { Incarnation } from './publisher-harness.ts';
 
 describe('publisher', () => {
@@ -96,37 +97,64 @@ describe('publisher', () => {
     }
     await harness.clock.advance(1_000);
     expect(lamp()).to.equal(bodyOf(counts(1_000)));
-    expect(harness.server.requests.length).to.be.at.most(12);
+    expect(harness.server.requests.length).to.be.at.most(6);
     const [first, second] = harness.server.requests;
     expect((second?.at ?? 0) - (first?.at ?? 0)).to.be.at.least(MWI_LIMITS.minGap);
     expect(harness.store.calls.claimDue).to.be.at.most(2_000 / MWI_LIMITS.claimGap + 20);
   });
 
-  for (const maxInFlight of [undefined, 3]) {
-    it(`keeps at most ${maxInFlight ?? 'the default of 16'} in flight, and leaves none waiting`, async () => {
+  for (const maxInFlight of [64, 3]) {
+    it(`keeps at most ${maxInFlight} in flight, and leaves none waiting`, async () => {
       for (let index = 0; index < 200; index++) harness.store.change(user(index), counts(1));
       harness.server.roundTrip = 20;
-      start(maxInFlight === undefined ? {} : { maxInFlight });
-      await harness.clock.advance((200 / (maxInFlight ?? 16) + 2) * MWI_LIMITS.claimGap);
+      start({ maxInFlight });
+      await harness.clock.advance((200 / maxInFlight + 4) * MWI_LIMITS.claimGap);
       expect(harness.server.requests).to.have.length(200);
-      expect(harness.server.most).to.deep.equal({ one: 1, all: maxInFlight ?? 16 });
+      expect(harness.server.most).to.deep.equal({ one: 1, all: maxInFlight });
     });
   }
 
-  it('works off a long queue at a steady pace that leaves room for deposits', async () => {
-    for (let index = 0; index < 320; index++) harness.store.change(user(index), counts(1));
-    start();
-    // 16 in each look.
-    await harness.clock.advance(10 * MWI_LIMITS.claimGap - 1);
-    expect(harness.server.requests).to.have.length(160);
-    await harness.clock.advance(10 * MWI_LIMITS.claimGap + 50);
-    expect(harness.server.requests).to.have.length(320);
+  it('keeps to the rate it is given', async () => {
+    for (let index = 0; index < 400; index++) harness.store.change(user(index), counts(1));
+    start({ rate: 100 });
+    await harness.clock.advance(2_000);
+    expect(harness.server.requests.length).to.be.within(195, 211);
+    await harness.clock.advance(2_100);
+    expect(harness.server.requests).to.have.length(400);
+  });
+
+  it('goes slower when the presence server answers late, and at full pace again when it recovered', async () => {
+    for (let index = 0; index < 4_000; index++) harness.store.change(user(index), counts(1));
+    start({ rate: 100 });
+    const sent = async (ms: number): Promise<number> => {
+      const before = harness.server.requests.length;
+      await harness.clock.advance(ms);
+      return harness.server.requests.length - before;
+    };
+    expect(await sent(5_000)).to.be.at.least(480);
+    harness.server.roundTrip = 3 * MWI_LIMITS.pace.slowAnswer;
+    await sent(5_000);
+    expect(await sent(5_000)).to.be.at.most(100);
+    harness.server.roundTrip = 5;
+    await sent(20_000);
+    expect(await sent(5_000)).to.be.at.least(480);
+  });
+
+  it('does not keep a new text waiting behind a long queue of refreshes', async () => {
+    for (let index = 0; index < 5_000; index++) harness.store.change(user(index), counts(1));
+    await harness.clock.advance(60_000);
+    const { publisher } = start({ rate: 100 });
+    await harness.clock.advance(1_000);
+    harness.store.change(ALICE, counts(1));
+    publisher.wake();
+    await harness.clock.advance(100);
+    expect(lamp()).to.equal(bodyOf(counts(1)));
   });
 
   it('does not let a few mailboxes without answer hold up the others', async () => {
     for (let index = 0; index < 15; index++) harness.server.script.push({ kind: 'request-lost' });
     for (let index = 0; index < 60; index++) harness.store.change(user(index), counts(1));
-    start();
+    start({ maxInFlight: 16 });
     // One hand is left for the other 45.
     await harness.clock.advance(50 * MWI_LIMITS.claimGap);
     expect(harness.server.requests).to.have.length(60);
@@ -293,6 +321,9 @@ describe('publisher', () => {
         settle: (...parameters) => store.settle(...parameters),
         nextDueAt: () => store.nextDueAt(),
         releaseClaims: (node) => store.releaseClaims(node),
+        hasten: (...parameters) => store.hasten(...parameters),
+        keepBeacon: (...parameters) => store.keepBeacon(...parameters),
+        newestTexts: (...parameters) => store.newestTexts(...parameters),
       },
     });
     await clock.advance(29_990);
@@ -359,8 +390,8 @@ describe('publisher', () => {
     start({ node: 'two' });
     harness.store.change(ALICE, counts(1));
     await harness.clock.advance(2 * MWI_LIMITS.claimGap);
-    const holder = harness.store.claimants();
-    expect(holder).to.deep.equal([]);
+    expect(harness.store.claimants()).to.deep.equal([]);
+    await harness.clock.advance(MWI_LIMITS.minGap);
     harness.server.script.push({ kind: 'request-lost' });
     harness.store.change(ALICE, counts(2));
     killed.publisher.wake();
@@ -385,5 +416,143 @@ describe('publisher', () => {
     for (let index = 0; index < 10; index++) {
       expect(harness.server.lamp(user(index).toString())).to.equal(bodyOf(counts(50)));
     }
+  });
+
+  it('lights the lamp of every alias, each with a publication of its own', async () => {
+    const { publisher } = start();
+    const desk = user(1001);
+    harness.store.change(ALICE, counts(1));
+    harness.store.alias(ALICE, desk);
+    publisher.wake();
+    await harness.clock.advance(1_000);
+    harness.store.change(ALICE, counts(2));
+    publisher.wake();
+    await harness.clock.advance(1_000);
+    for (const target of [ALICE, desk]) {
+      expect(harness.server.living(target.toString())).to.deep.equal([bodyOf(counts(2))]);
+    }
+  });
+
+  it('publishes voice and text in one body, and takes the voice away when its word ends', async () => {
+    const { publisher } = start();
+    const voice = 'Messages-Waiting: yes\r\nMessage-Account: sip:vm@example.com\r\nVoice-Message: 2/1\r\n';
+    harness.store.change(ALICE, counts(1));
+    harness.store.report(ALICE, { body: voice, until: harness.clock.now() + 60_000 });
+    publisher.wake();
+    await harness.clock.advance(1_000);
+    const summary = parseMessageSummary(voice);
+    expect(lamp())
+      .to.equal(bodyOf(counts(1), summary))
+      .and.to.include('Voice-Message: 2/1\r\n');
+    harness.store.change(ALICE, counts(0, 1));
+    publisher.wake();
+    await harness.clock.advance(1_000);
+    expect(lamp()).to.include('Messages-Waiting: yes').and.to.include('Message-Account: sip:vm@example.com');
+    await harness.clock.advance(59_000);
+    const silent = parseMessageSummary('Messages-Waiting: no\r\nVoice-Message: 0/0\r\n');
+    expect(lamp()).to.equal(bodyOf(counts(0, 1), silent));
+  });
+
+  it('refreshes without body where the operator says so, and says everything that is new', async () => {
+    harness.server.expires.longest = 600;
+    const { publisher } = start({ refreshBody: false });
+    harness.store.change(ALICE, counts(1));
+    await harness.clock.advance(2_000_000);
+    harness.store.change(ALICE, counts(2));
+    publisher.wake();
+    await harness.clock.advance(1_000);
+    const bodies = harness.server.requests.map(({ body }) => body);
+    expect(bodies[0]).to.equal(bodyOf(counts(1)));
+    expect(bodies.at(-1)).to.equal(bodyOf(counts(2)));
+    // Until an older publication, had there been one, must have lapsed, the body is repeated.
+    expect(bodies.slice(3, -1)).to.include(null);
+  });
+
+  it('tells of the newest texts where the site wants it', async () => {
+    harness.store.newest = [
+      {
+        author: 'sip:bob@example.com',
+        authorName: 'Bob',
+        subject: 'Lunch',
+        receivedAt: 0,
+        urgent: true,
+        messageId: 'x',
+      },
+    ];
+    start({ body: { ...SETTINGS, messageHeaders: new Set(['From', 'Subject']) } });
+    harness.store.change(ALICE, counts(1));
+    await harness.clock.advance(100);
+    expect(lamp()).to.equal(
+      `${bodyOf(counts(1))}\r\nFrom: "Bob" <sip:bob@example.com>\r\nSubject: Lunch\r\n`,
+    );
+  });
+});
+
+describe('publisher: a presence server that forgets everything, or is away', () => {
+  const BEACON = { target: ACCOUNT, every: 20_000 };
+  let harness: PublisherHarness;
+  let incarnation: Incarnation;
+
+  const lit = (count: number): number =>
+    Array.from({ length: count }, (_, index) => harness.server.living(user(index).toString())).filter(
+      (bodies) => bodies.length === 1,
+    ).length;
+
+  beforeEach(async () => {
+    harness = new PublisherHarness();
+    for (let index = 0; index < 50; index++) harness.store.change(user(index), counts(1));
+    incarnation = harness.start({ beacon: BEACON });
+    await harness.clock.advance(30_000);
+  });
+
+  afterEach(async () => {
+    const stopped = incarnation.publisher.stop();
+    await harness.clock.advance(MWI_LIMITS.stopDeadline);
+    await stopped;
+    expect(harness.clock.pendingTimers).to.equal(0);
+  });
+
+  it('is noticed by the beacon, and every living lamp is published anew', async () => {
+    expect(lit(50)).to.equal(50);
+    harness.server.forgetEverything();
+    expect(lit(50)).to.equal(0);
+    await harness.clock.advance(BEACON.every + 1_000);
+    expect(lit(50)).to.equal(50);
+    expect(harness.server.most.one).to.equal(1);
+  });
+
+  it('does not make a storm of it when that happens again and again', async () => {
+    const before = harness.server.requests.length;
+    for (let minute = 0; minute < 10; minute++) {
+      for (let third = 0; third < 3; third++) {
+        harness.server.forgetEverything();
+        await harness.clock.advance(20_000);
+      }
+    }
+    // Each time at most once a minute: a stale tag and a fresh publication for each lamp, and the beacon's own.
+    expect(harness.server.requests.length - before).to.be.at.most(11 * 50 * 2 + 120);
+    await harness.clock.advance(MWI_LIMITS.hastenGap + BEACON.every);
+    expect(lit(50)).to.equal(50);
+  });
+
+  it('does not wait for each lamp’s back-off once it is back', async () => {
+    harness.server.away = true;
+    for (let index = 0; index < 50; index++) harness.store.change(user(index), counts(2));
+    incarnation.publisher.wake();
+    await harness.clock.advance(600_000);
+    harness.server.away = false;
+    // The first that gets through calls the others; the longest back-off is a minute, and a request may be on its way.
+    await harness.clock.advance(MWI_LIMITS.publishBackoff.ceiling + 32_000);
+    for (let index = 0; index < 50; index++) {
+      expect(harness.server.published(user(index).toString())).to.equal(bodyOf(counts(2)));
+    }
+  });
+
+  it('is not asked about the beacon when it refuses that one for good', async () => {
+    harness.server.refused.add(ACCOUNT.toString());
+    await harness.clock.advance(3_600_000);
+    expect(harness.errors).to.deep.equal([]);
+    const asked = harness.server.requests.filter(({ target }) => target.equals(ACCOUNT)).length;
+    expect(asked).to.be.at.most(30);
   });
 });

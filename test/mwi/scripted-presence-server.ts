@@ -44,9 +44,18 @@ export class ScriptedPresenceServer implements PublishSender {
   /** Most PUBLISHes ever in flight at one time, for one mailbox and over all. */
   readonly most = { one: 0, all: 0 };
   roundTrip = ROUND_TRIP;
+  /** Nothing that is sent arrives. */
+  away = false;
+  /** Users it does not know. */
+  readonly refused = new Set<string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** It restarts with an empty memory. */
+  forgetEverything(): void {
+    this.#publications.clear();
   }
 
   /** The body a phone was last told of: '' when a publication lapsed, even beside another one. */
@@ -103,13 +112,16 @@ export class ScriptedPresenceServer implements PublishSender {
   }
 
   async #answer(request: PublishRequest, fault: Fault | undefined): Promise<PublishResponse> {
-    if (fault?.kind === 'request-lost') {
+    if (fault?.kind === 'request-lost' || this.away) {
       await pause(this.#clock, GIVES_UP);
       return { kind: 'unanswered', cause: new Error('request lost') };
     }
     await pause(this.#clock, this.roundTrip);
     if (fault?.kind === 'answer') return { ...fault, kind: 'rejected', reason: 'scripted' };
     if (fault?.kind === 'state-lost') this.#publications.clear();
+    if (this.refused.has(request.target.toString())) {
+      return { kind: 'rejected', status: 404, reason: 'Not Found' };
+    }
     const response = this.#accept(request);
     if (fault?.kind !== 'answer-lost') return response;
     await pause(this.#clock, GIVES_UP);
@@ -125,18 +137,26 @@ export class ScriptedPresenceServer implements PublishSender {
         minExpires: this.expires.shortest,
       };
     }
+    let replaced: Publication | undefined;
     if (entityTag !== null) {
       const known = this.#publications.get(entityTag);
       if (known === undefined || known.expiresAt <= this.#clock.now()) {
         return { kind: 'rejected', status: 412, reason: 'Conditional Request Failed' };
       }
       this.#publications.delete(entityTag);
+      replaced = known;
     }
+    const said = body ?? replaced?.body;
+    if (said === undefined) return { kind: 'rejected', status: 400, reason: 'no body' };
     const granted = Math.min(expires, this.expires.longest);
     const tag = `tag-${++this.#tags}`;
-    const publication = { target: target.toString(), body, expiresAt: this.#clock.now() + granted * 1000 };
+    const publication = {
+      target: target.toString(),
+      body: said,
+      expiresAt: this.#clock.now() + granted * 1000,
+    };
     this.#publications.set(tag, publication);
-    this.#last.set(target.toString(), { body, at: this.#clock.now() });
+    this.#last.set(target.toString(), { body: said, at: this.#clock.now() });
     return { kind: 'accepted', entityTag: tag, expires: granted };
   }
 }

@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
+import knexModule from 'knex';
+import { migrationSource } from '../../schema/migrations.ts';
 import { StoreUnavailable } from '../../src/mailbox/ports.ts';
+import { NOTHING_PUBLISHED } from '../../src/mwi/ports.ts';
+import { SchemaOutdated } from '../../src/store/migrate.ts';
 import { ALICE, openForTest, storeContract, text } from './store-contract.ts';
 
 describe('the store on SQLite', function () {
@@ -47,6 +51,51 @@ describe('the store on SQLite', function () {
     blocker.close();
     expect(await store.deposit(kept)).to.equal('stored');
     expect((await store.counts(ALICE)).new).to.equal(1);
+    await store.close();
+  });
+
+  it('carries on what an earlier version kept', async () => {
+    const url = await newUrl();
+    const earlier = knexModule.default({
+      client: 'better-sqlite3',
+      connection: { filename: url.slice('sqlite:'.length) },
+      useNullAsDefault: true,
+    });
+    const all = await migrationSource.getMigrations([]);
+    const first: typeof migrationSource = {
+      ...migrationSource,
+      getMigrations: () => Promise.resolve(all.slice(0, 1)),
+    };
+    await earlier.migrate.latest({ migrationSource: first });
+    await earlier('mailbox').insert([
+      { id: 7, aor: 'sip:alice@example.test', new_count: 2, old_count: 0, wanted_version: 5 },
+      { id: 8, aor: 'sip:carol@example.test', new_count: 0, old_count: 1, wanted_version: 1 },
+    ]);
+    await earlier('publication').insert({
+      mailbox_id: 7,
+      published_version: 4,
+      entity_tag: 'a.1',
+      expires_at: 1_900_000_000_000,
+      due_at: 5,
+    });
+    await earlier.destroy();
+    expect(
+      await openForTest(url, { onlyLook: true }).catch((error: unknown) => error),
+      'who only looks leaves the schema alone',
+    ).to.be.instanceOf(SchemaOutdated);
+    const store = await openForTest(url);
+    const [due, ...more] = await store.claimDue({ node: 'one', until: 60_000 }, 10, 10);
+    expect(more).to.deep.equal([]);
+    expect(due).to.deep.include({ wantedVersion: 5, voicemail: null });
+    expect(due?.counts.new).to.equal(2);
+    expect(due?.state).to.deep.equal({
+      ...NOTHING_PUBLISHED,
+      publishedVersion: 4,
+      entityTag: 'a.1',
+      expiresAt: 1_900_000_000_000,
+    });
+    await store.deposit(text());
+    expect((await store.counts(ALICE)).new).to.equal(3);
     await store.close();
   });
 

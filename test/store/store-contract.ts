@@ -6,7 +6,8 @@ import { systemRandom } from '../../src/core/random.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { NewMessage } from '../../src/mailbox/ports.ts';
-import type { PublicationState } from '../../src/mwi/ports.ts';
+import type { DueSummary, PublicationState } from '../../src/mwi/ports.ts';
+import { NOTHING_PUBLISHED } from '../../src/mwi/ports.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openStore } from '../../src/store/store.ts';
 
@@ -28,7 +29,12 @@ class ShiftedClock implements Clock {
 /** Opens a store for a test; `dirty` collects whose lamps it said to look at. */
 export async function openForTest(
   url: string,
-  options: { readonly maxNewMessages?: number; readonly clock?: Clock; readonly dirty?: string[] } = {},
+  options: {
+    readonly maxNewMessages?: number;
+    readonly clock?: Clock;
+    readonly dirty?: string[];
+    readonly onlyLook?: boolean;
+  } = {},
 ): Promise<Store> {
   return await openStore({
     url,
@@ -37,6 +43,7 @@ export async function openForTest(
     random: systemRandom,
     logger: silentLogger,
     metrics: noMetrics,
+    onlyLook: options.onlyLook ?? false,
     onSummaryDirty: (owner) => options.dirty?.push(owner.toString()),
   });
 }
@@ -82,8 +89,28 @@ export function storeContract(newUrl: () => Promise<string>): void {
 
   const lease = (token: string, limit = 10, owner = ALICE): ReturnType<Store['lease']> =>
     store.lease(owner, token, clock.now() + MINUTE, limit);
-  const claim = (node = NODE, limit = 10): ReturnType<Store['claimDue']> =>
-    store.claimDue(node, clock.now(), clock.now() + MINUTE, limit);
+  const claim = (node = NODE, limit = 10, from = store): ReturnType<Store['claimDue']> =>
+    from.claimDue({ node, until: clock.now() + MINUTE }, clock.now(), limit);
+  /** Claims the one lamp that is due. */
+  const claimOne = async (node = NODE): Promise<DueSummary> => {
+    const [due, ...more] = await claim(node);
+    if (due === undefined || more.length > 0) throw new Error('not exactly one lamp is due');
+    return due;
+  };
+
+  const published = (version: number): PublicationState => ({
+    ...NOTHING_PUBLISHED,
+    entityTag: 'tag',
+    expiresAt: 1_900_000_000_000,
+    publishedVersion: version,
+  });
+  /** Settles what is claimed, or else all that is due, as published. */
+  const settleAll = async (claimed?: readonly DueSummary[]): Promise<void> => {
+    for (const due of claimed ?? (await claim())) {
+      const schedule = { dueAt: null, notBefore: 0 };
+      await store.settle(due.claim, due.target, published(due.wantedVersion), schedule);
+    }
+  };
 
   describe('a deposit', () => {
     it('is there after the store was closed and opened again, byte for byte', async () => {
@@ -224,25 +251,15 @@ export function storeContract(newUrl: () => Promise<string>): void {
   });
 
   describe('a summary', () => {
-    const published = (version: number): PublicationState => ({
-      entityTag: 'tag',
-      expiresAt: 1_900_000_000_000,
-      publishedVersion: version,
-      failures: 0,
-    });
-
     it('is due at once after a deposit, with the counts of that moment', async () => {
       await store.deposit(text());
       await store.deposit(text({ urgent: true }));
-      const [due] = await claim();
-      expect(due?.owner.toString()).to.equal(ALICE.toString());
-      expect(due?.counts).to.deep.equal({ new: 2, old: 0, newUrgent: 1, oldUrgent: 0 });
-      expect(due?.state).to.deep.equal({
-        entityTag: null,
-        expiresAt: null,
-        publishedVersion: 0,
-        failures: 0,
-      });
+      const due = await claimOne();
+      expect(due.target.toString()).to.equal(ALICE.toString());
+      expect(due.counts).to.deep.equal({ new: 2, old: 0, newUrgent: 1, oldUrgent: 0 });
+      expect(due.state).to.deep.equal(NOTHING_PUBLISHED);
+      expect(due.changedAt).to.be.within(clock.now() - 10_000, clock.now());
+      expect(due.voicemail).to.equal(null);
     });
 
     it('is claimed by one node at a time, until the claim lapses or is released', async () => {
@@ -261,11 +278,8 @@ export function storeContract(newUrl: () => Promise<string>): void {
         for (let i = 0; i < 20; i++) {
           await store.deposit(text({ owner: AddressOfRecord.parse(`sip:user${i}@example.test`) }));
         }
-        const [a, b] = await Promise.all([
-          claim('node-1', 20),
-          other.claimDue('node-2', clock.now(), clock.now() + MINUTE, 20),
-        ]);
-        const owners = [...a, ...b].map(({ owner }) => owner.toString());
+        const [a, b] = await Promise.all([claim('node-1', 20), claim('node-2', 20, other)]);
+        const owners = [...a, ...b].map(({ target }) => target.toString());
         expect(new Set(owners).size).to.equal(owners.length);
       } finally {
         await other.close();
@@ -274,39 +288,33 @@ export function storeContract(newUrl: () => Promise<string>): void {
 
     it('once settled is due at the time given, with what was kept', async () => {
       await store.deposit(text());
-      const [due] = await claim();
+      const due = await claimOne();
       const dueAt = clock.now() + 2 * MINUTE;
-      expect(
-        await store.settle(NODE, ALICE, published(due?.wantedVersion ?? 0), { dueAt, notBefore: 0 }),
-      ).to.equal(true);
+      const kept = { ...published(due.wantedVersion), failures: 2, restoreAt: dueAt, refusedWith: 489 };
+      expect(await store.settle(due.claim, ALICE, kept, { dueAt, notBefore: 0 })).to.equal(true);
       expect(await claim()).to.have.length(0);
       expect(await store.nextDueAt()).to.equal(dueAt);
       clock.shift = 2 * MINUTE + 1_000;
-      const [again] = await claim();
-      expect(again?.state).to.deep.equal(published(due?.wantedVersion ?? 0));
+      expect((await claimOne()).state).to.deep.equal(kept);
     });
 
     it('that changed while it was claimed is due again, not before the pause is over', async () => {
       await store.deposit(text());
-      const [due] = await claim();
+      const due = await claimOne();
       await store.deposit(text());
       const notBefore = clock.now() + 5_000;
-      await store.settle(NODE, ALICE, published(due?.wantedVersion ?? 0), { dueAt: null, notBefore });
+      await store.settle(due.claim, ALICE, published(due.wantedVersion), { dueAt: null, notBefore });
       expect(await store.nextDueAt()).to.equal(notBefore);
       clock.shift = 6_000;
-      expect((await claim())[0]?.counts.new).to.equal(2);
+      expect((await claimOne()).counts.new).to.equal(2);
     });
 
     it('in back-off stays so when another text comes', async () => {
       await store.deposit(text());
-      await claim();
+      const due = await claimOne();
       const notBefore = clock.now() + 30_000;
-      await store.settle(
-        NODE,
-        ALICE,
-        { ...published(0), entityTag: null, expiresAt: null, failures: 3 },
-        { dueAt: notBefore, notBefore },
-      );
+      const failed = { ...NOTHING_PUBLISHED, failures: 3 };
+      await store.settle(due.claim, ALICE, failed, { dueAt: notBefore, notBefore });
       await store.deposit(text());
       expect(await claim()).to.have.length(0);
       expect(await store.nextDueAt()).to.equal(notBefore);
@@ -314,30 +322,211 @@ export function storeContract(newUrl: () => Promise<string>): void {
 
     it('cannot be settled by a node that lost its claim', async () => {
       await store.deposit(text());
-      await claim();
+      const first = await claimOne();
       clock.shift = MINUTE + 1_000;
-      await claim('node-2');
-      expect(await store.settle(NODE, ALICE, published(1), { dueAt: null, notBefore: 0 })).to.equal(false);
-      expect(await store.settle('node-2', ALICE, published(1), { dueAt: null, notBefore: 0 })).to.equal(true);
+      const second = await claimOne('node-2');
+      const schedule = { dueAt: null, notBefore: 0 };
+      expect(await store.settle(first.claim, ALICE, published(1), schedule)).to.equal(false);
+      expect(await store.settle(second.claim, ALICE, published(1), schedule)).to.equal(true);
+    });
+
+    it('cannot be settled under an older claim of the same node', async () => {
+      await store.deposit(text());
+      const first = await claimOne();
+      clock.shift = MINUTE + 1_000;
+      const second = await claimOne();
+      const schedule = { dueAt: null, notBefore: 0 };
+      expect(await store.settle(first.claim, ALICE, published(0), schedule)).to.equal(false);
+      expect(await store.settle(second.claim, ALICE, published(1), schedule)).to.equal(true);
     });
 
     it('turns dirty again with each text that is read', async () => {
       await store.deposit(text());
-      const [due] = await claim();
-      await store.settle(NODE, ALICE, published(due?.wantedVersion ?? 0), { dueAt: null, notBefore: 0 });
+      await settleAll();
       expect(await store.nextDueAt()).to.equal(null);
       const [one] = await lease('t');
       await store.markRead('t', one?.id ?? 0);
-      expect((await claim())[0]?.counts).to.deep.equal({ new: 0, old: 1, newUrgent: 0, oldUrgent: 0 });
+      expect((await claimOne()).counts).to.deep.equal({ new: 0, old: 1, newUrgent: 0, oldUrgent: 0 });
     });
 
     it('is not made dirty by a duplicate', async () => {
       const same = text();
       await store.deposit(same);
-      const [due] = await claim();
-      await store.settle(NODE, ALICE, published(due?.wantedVersion ?? 0), { dueAt: null, notBefore: 0 });
+      await settleAll();
       await store.deposit(same);
       expect(await store.nextDueAt()).to.equal(null);
+    });
+
+    it('is not kept waiting by a long queue: half of a claim is what became due last', async () => {
+      for (let i = 0; i < 20; i++) {
+        await store.deposit(text({ owner: AddressOfRecord.parse(`sip:user${i}@example.test`) }));
+        clock.shift += 10;
+      }
+      const targets = (await claim(NODE, 6)).map(({ target }) => target.user).sort();
+      expect(targets).to.deep.equal(['user0', 'user1', 'user17', 'user18', 'user19', 'user2']);
+    });
+
+    it('is due at once for all that live when the presence server forgot them', async () => {
+      await store.deposit(text());
+      await store.deposit(text({ owner: CAROL }));
+      for (const due of await claim()) {
+        const isAlice = due.target.equals(ALICE);
+        const state = { ...published(due.wantedVersion), expiresAt: clock.now() + (isAlice ? MINUTE : -1) };
+        await store.settle(due.claim, due.target, state, { dueAt: clock.now() + MINUTE, notBefore: 0 });
+      }
+      await store.hasten('live', clock.now());
+      expect((await claimOne()).target.toString()).to.equal(ALICE.toString());
+    });
+
+    it('is due at once for those that failed when the presence server is back, not for those it refused', async () => {
+      await store.deposit(text());
+      await store.deposit(text({ owner: CAROL }));
+      const later = clock.now() + MINUTE;
+      for (const due of await claim()) {
+        const refusedWith = due.target.equals(ALICE) ? null : 403;
+        const state = { ...NOTHING_PUBLISHED, failures: 1, refusedWith };
+        await store.settle(due.claim, due.target, state, { dueAt: later, notBefore: later });
+      }
+      await store.hasten('failed', clock.now());
+      expect((await claimOne()).target.toString()).to.equal(ALICE.toString());
+    });
+
+    it('is there for the beacon, due, however often it is asked for', async () => {
+      const beacon = AddressOfRecord.parse('sip:mailbox@example.test');
+      await store.keepBeacon(beacon, clock.now());
+      await store.keepBeacon(beacon, clock.now());
+      const due = await claimOne();
+      expect([due.target.toString(), due.counts.new]).to.deep.equal([beacon.toString(), 0]);
+      await store.settle(due.claim, beacon, published(due.wantedVersion), { dueAt: null, notBefore: 0 });
+      await store.keepBeacon(beacon, clock.now());
+      expect((await claimOne()).target.toString()).to.equal(beacon.toString());
+    });
+
+    it('can tell of the newest new texts, newest first', async () => {
+      for (const subject of ['one', 'two', 'three']) await store.deposit(text({ subject, urgent: true }));
+      const [first] = await lease('t', 1);
+      await store.markRead('t', first?.id ?? 0);
+      const newest = await store.newestTexts(ALICE, 5);
+      expect(newest.map(({ subject }) => subject)).to.deep.equal(['three', 'two']);
+      expect(newest[0]).to.include({ author: BOB, authorName: 'Bob', urgent: true });
+      expect(await store.newestTexts(ALICE, 1)).to.have.length(1);
+      expect(await store.newestTexts(CAROL, 5)).to.deep.equal([]);
+    });
+  });
+
+  describe('an alias', () => {
+    const DESK = AddressOfRecord.parse('sip:1001@example.test');
+
+    it('owns the same texts, and has a lamp of its own', async () => {
+      expect(await store.addAlias(ALICE, DESK)).to.equal('added');
+      await store.deposit(text());
+      await store.deposit(text({ owner: DESK }));
+      const due = await claim();
+      expect(due.map(({ target }) => target.user).sort()).to.deep.equal(['1001', 'alice']);
+      expect(due.map(({ counts }) => counts.new)).to.deep.equal([2, 2]);
+      const leased = await lease('t', 10, DESK);
+      expect(leased).to.have.length(2);
+      expect((await store.counts(DESK)).new).to.equal(2);
+      await settleAll(due);
+      await store.markRead('t', leased[0]?.id ?? 0);
+      expect((await claim()).map(({ counts }) => counts)).to.deep.equal([
+        { new: 1, old: 1, newUrgent: 0, oldUrgent: 0 },
+        { new: 1, old: 1, newUrgent: 0, oldUrgent: 0 },
+      ]);
+    });
+
+    it('brings the texts along that it had by itself; one that both had is there once', async () => {
+      await store.deposit(text({ uniqueKey: 'both' }));
+      await store.deposit(text({ uniqueKey: 'both', owner: DESK }));
+      await store.deposit(text({ owner: DESK, urgent: true }));
+      await settleAll();
+      expect(await store.addAlias(ALICE, DESK)).to.equal('added');
+      for (const due of await claim()) {
+        expect(due.counts).to.deep.equal({ new: 2, old: 0, newUrgent: 1, oldUrgent: 0 });
+        expect(due.state.publishedVersion).to.be.below(due.wantedVersion);
+      }
+      expect(await store.addAlias(ALICE, DESK)).to.equal('there already');
+    });
+
+    it('belongs to one mailbox, and to none that is an alias itself', async () => {
+      await store.addAlias(ALICE, DESK);
+      expect(await store.addAlias(CAROL, DESK)).to.equal('belongs to another');
+      expect(await store.addAlias(CAROL, ALICE)).to.equal('is an owner with aliases');
+      expect(await store.addAlias(ALICE, ALICE)).to.equal('there already');
+    });
+
+    it('that is taken away leaves its texts with the owner; its lamp goes out', async () => {
+      await store.addAlias(ALICE, DESK);
+      await store.deposit(text({ owner: DESK }));
+      await settleAll();
+      expect(await store.removeAlias(DESK)).to.equal(true);
+      expect(await store.removeAlias(DESK)).to.equal(false);
+      expect(await store.removeAlias(ALICE)).to.equal(false);
+      const due = await claimOne();
+      expect([due.target.user, due.counts.new]).to.deep.equal(['1001', 0]);
+      expect((await store.counts(ALICE)).new).to.equal(1);
+    });
+
+    it('is listed with its owner', async () => {
+      await store.addAlias(ALICE, DESK);
+      await store.addAlias(ALICE, AddressOfRecord.parse('sip:a.smith@example.test'));
+      const names = (list: Awaited<ReturnType<Store['aliases']>>): string[] =>
+        list.map(({ owner, alias }) => `${owner.user} ${alias.user}`);
+      expect(names(await store.aliases(null, 10))).to.deep.equal(['alice 1001', 'alice a.smith']);
+      expect(names(await store.aliases(DESK, 10))).to.deep.equal(['alice a.smith']);
+      expect(names(await store.aliases(null, 1))).to.deep.equal(['alice 1001']);
+    });
+  });
+
+  describe('the audit', () => {
+    it('shows every lamp, page by page, with the texts counted one by one', async () => {
+      await store.deposit(text({ urgent: true }));
+      await store.deposit(text());
+      await store.addAlias(ALICE, AddressOfRecord.parse('sip:1001@example.test'));
+      await store.deposit(text({ owner: CAROL }));
+      const [first] = await lease('t', 1);
+      await store.markRead('t', first?.id ?? 0);
+      const pages = [
+        await store.lamps({ after: null, limit: 2 }),
+        await store.lamps({ after: 'sip:alice@example.test', limit: 2 }),
+        await store.lamps({ only: CAROL }),
+      ];
+      expect(pages.map((page) => page.map(({ target }) => target.user))).to.deep.equal([
+        ['1001', 'alice'],
+        ['carol'],
+        ['carol'],
+      ]);
+      for (const lamp of pages[0] ?? []) {
+        expect(lamp.owner.user).to.equal('alice');
+        expect(lamp.counted).to.deep.equal({ new: 1, old: 1, newUrgent: 0, oldUrgent: 1 });
+        expect(lamp.counts).to.deep.equal(lamp.counted);
+        expect(lamp.claim).to.equal(null);
+      }
+    });
+
+    it('counts what is behind, due, failing and refused', async () => {
+      await store.deposit(text());
+      await store.deposit(text({ owner: CAROL }));
+      const now = clock.now();
+      expect(await store.totals(now)).to.deep.equal({
+        lamps: 2,
+        behind: 2,
+        due: 2,
+        failing: 0,
+        refused: new Map(),
+      });
+      for (const { claim: held, target, wantedVersion } of await claim()) {
+        const later = { dueAt: now + MINUTE, notBefore: now + MINUTE };
+        const refused = { ...NOTHING_PUBLISHED, failures: 1, refusedWith: 489 };
+        await store.settle(held, target, target.equals(ALICE) ? refused : published(wantedVersion), later);
+      }
+      expect(await store.totals(now)).to.deep.equal({
+        lamps: 2,
+        behind: 1,
+        due: 0,
+        failing: 1,
+        refused: new Map([[489, 1]]),
+      });
     });
   });
 
