@@ -8,6 +8,8 @@ import { startEngine } from './engine/engine.ts';
 import type { LampFetcher } from './mwi/convergence.ts';
 import type { Route } from './sip/agent.ts';
 import { SipAgent } from './sip/agent.ts';
+import { AuthenticatedRequests } from './sip/authenticated-requests.ts';
+import type { Credentials } from './sip/digest.ts';
 import { SipRefusal } from './sip/refusal.ts';
 import { SipSummarySubscriber } from './sip/summary-subscriber.ts';
 
@@ -28,8 +30,9 @@ export interface LampFetching extends LampFetcher {
 
 /** The SIP URI phones' subscriptions go to. @throws NoPresenceServer */
 export function subscriptionHop(
-  config: Pick<Config, 'PRESENCE_SERVER' | 'DRACHTIO_SERVERS' | 'SIP_LISTEN'>,
+  config: Pick<Config, 'PRESENCE_SERVER' | 'DRACHTIO_SERVERS' | 'SIP_LISTEN' | 'MWI_UNSOLICITED'>,
 ): string {
+  if (config.MWI_UNSOLICITED === 'on') throw new NoPresenceServer('with MWI_UNSOLICITED they do not');
   if (config.PRESENCE_SERVER !== undefined) return config.PRESENCE_SERVER;
   if (config.DRACHTIO_SERVERS.length > 0) {
     throw new NoPresenceServer('set PRESENCE_SERVER to where the drachtio-server listens for SIP');
@@ -69,9 +72,21 @@ export async function startLampFetching(config: Config): Promise<LampFetching> {
     agent.stop();
     await engine.close();
   };
-  const subscriber = new SipSummarySubscriber({ ...surroundings, requests: agent, agent, nextHop: hop });
+  const credentials = credentialsOf(config);
+  const requests = new AuthenticatedRequests({ ...surroundings, sender: agent, credentials });
+  const subscriber = new SipSummarySubscriber({ ...surroundings, requests, agent, nextHop: hop });
   await agent.start({ NOTIFY: notifyRoute(subscriber) });
   return { fetch: (target) => subscriber.fetch(target, hop, DEADLINE), close };
+}
+
+function credentialsOf({
+  SIP_AUTH_USER,
+  SIP_AUTH_PASSWORD,
+  SIP_AUTH_REALM,
+}: Config): Credentials | undefined {
+  if (SIP_AUTH_USER === '') return undefined;
+  const realm = SIP_AUTH_REALM === '' ? {} : { realm: SIP_AUTH_REALM };
+  return { username: SIP_AUTH_USER, password: SIP_AUTH_PASSWORD, ...realm };
 }
 
 function notifyRoute(subscriber: SipSummarySubscriber): Route {

@@ -5,8 +5,8 @@ import type { SummaryBodySettings } from './mwi/summary-body.ts';
 export function summarySettings(config: Config): SummaryBodySettings {
   return {
     messageAccount: config.MESSAGE_ACCOUNT,
-    contextClass: 'text-message',
-    voiceLine: false,
-    messageHeaders: new Set(),
+    contextClass: config.MWI_CONTEXT_CLASS,
+    voiceLine: config.MWI_VOICE_LINE === 'on',
+    messageHeaders: new Set(config.MWI_MESSAGE_HEADERS),
   };
 }

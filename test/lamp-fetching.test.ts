@@ -25,4 +25,9 @@ describe('where phones subscribe', () => {
     expect(() => hop({ SIP_LISTEN: 'tcp:127.0.0.1:0' })).to.throw(NoPresenceServer, 'names no port');
     expect(() => hop({ DRACHTIO_SERVERS: '127.0.0.1:9022' })).to.throw(NoPresenceServer, 'PRESENCE_SERVER');
   });
+
+  it('is nowhere when phones are told without', () => {
+    const environment = { MWI_UNSOLICITED: 'on', OUTBOUND_PROXY: 'sip:10.0.0.5' };
+    expect(() => hop(environment)).to.throw(NoPresenceServer, 'MWI_UNSOLICITED');
+  });
 });
