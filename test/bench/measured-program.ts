@@ -8,6 +8,9 @@ import type { Program } from '../peers/process.ts';
 /** The built program: `make` puts it there. */
 const PROGRAM = join(packageRoot, 'dist/src/main.js');
 
+/** PUBLISH_RATE where the program is to do what it can: the most that may be set. */
+export const HIGHEST_RATE = '20000';
+
 /** ms; a million mailboxes are no excuse. */
 const READY_WITHIN = 60_000;
 
