@@ -4,82 +4,12 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { expect } from 'chai';
 import { runCommand } from '../src/commands.ts';
-import type { CommandEnd } from './doubles/command-process.ts';
 import { runCommandProcess } from './doubles/command-process.ts';
-import type { ServerProcess } from './doubles/server-process.ts';
-import { startServer } from './doubles/server-process.ts';
 import { SipPhone } from './doubles/sip-phone.ts';
+import { ALICE, Site } from './doubles/site.ts';
 import { CapturedOutput } from './ops/captured-output.ts';
-import { until } from './peers/until.ts';
 
-const ALICE = 'sip:alice@example.test';
 const SALES = 'sip:sales@example.test';
-const BOB = 'sip:bob@example.test';
-
-/** A server and whoever talks to it; commands run beside it with the same environment. */
-class Site {
-  readonly server: ServerProcess;
-  readonly bob: SipPhone;
-  readonly #environment: Readonly<Record<string, string>>;
-
-  private constructor(server: ServerProcess, bob: SipPhone, environment: Readonly<Record<string, string>>) {
-    this.server = server;
-    this.bob = bob;
-    this.#environment = environment;
-  }
-
-  static async open(environment: Readonly<Record<string, string>> = {}): Promise<Site> {
-    const server = await startServer(environment);
-    const bob = await SipPhone.open({ address: BOB, server: server.udp });
-    return new Site(server, bob, environment);
-  }
-
-  async close(): Promise<void> {
-    await this.bob.close();
-    await this.server.stop();
-  }
-
-  async run(...args: readonly string[]): Promise<CommandEnd> {
-    return await runCommandProcess(this.server.folder, args, {
-      SIP_LISTEN: `udp:127.0.0.1:${this.server.udp},tcp:127.0.0.1:${this.server.tcp}`,
-      DOMAINS: 'example.test',
-      ...this.#environment,
-    });
-  }
-
-  async leaveText(words: string, to = ALICE): Promise<void> {
-    expect((await this.bob.message(to, words)).startLine).to.equal('SIP/2.0 200 OK');
-  }
-
-  /** The totals, once they are as wanted. */
-  async status(what: string, wanted: (totals: Totals) => boolean): Promise<Totals> {
-    return await until(
-      what,
-      10_000,
-      async () => {
-        const totals = JSON.parse((await this.run('status', '--json')).output) as Totals;
-        return wanted(totals) ? totals : undefined;
-      },
-      () => this.server.log(),
-    );
-  }
-
-  database<T>(work: (database: Sqlite.Database) => T): T {
-    const database = new Sqlite(join(this.server.folder, 'data/mailbox.db'));
-    try {
-      return work(database);
-    } finally {
-      database.close();
-    }
-  }
-}
-
-interface Totals {
-  readonly lamps: number;
-  readonly behind: number;
-  readonly failing: number;
-  readonly refused: readonly { readonly status: number; readonly lamps: number; readonly advice: string }[];
-}
 
 describe('the commands beside a server that runs', function () {
   this.timeout(60_000);
@@ -93,12 +23,9 @@ describe('the commands beside a server that runs', function () {
     await site.close();
   });
 
-  const published = async (): Promise<Totals> =>
-    await site.status('every lamp published', ({ lamps, behind }) => lamps > 0 && behind === 0);
-
   it('doctor: all right after a deposit, by the database and by what a phone is told', async () => {
     await site.leaveText('hello');
-    await published();
+    await site.published();
     const looked = await site.run('doctor', 'alice@example.test');
     expect(looked.output).to.equal('1 lamp checked: all right.\n');
     expect(looked.code).to.equal(0);
@@ -110,7 +37,7 @@ describe('the commands beside a server that runs', function () {
   it('doctor: names the mailbox whose count was changed by hand', async () => {
     await site.leaveText('hello');
     await site.leaveText('hello', 'sip:carol@example.test');
-    await published();
+    await site.published();
     site.database((database) =>
       database.prepare('update mailbox set new_count = 5 where aor = ?').run(ALICE),
     );
@@ -125,7 +52,7 @@ describe('the commands beside a server that runs', function () {
 
   it('doctor --subscribe: finds that somebody else told phones of texts', async () => {
     await site.leaveText('hello');
-    await published();
+    await site.published();
     const body =
       'Messages-Waiting: yes\r\nMessage-Account: sip:mailbox@example.test\r\nText-Message: 7/0 (0/0)\r\n';
     const intruder = await SipPhone.open({ address: ALICE, server: site.server.udp });
@@ -149,16 +76,16 @@ describe('the commands beside a server that runs', function () {
 
   it('alias: gives a mailbox a second lamp, lists it and takes it away', async () => {
     await site.leaveText('hello');
-    await published();
+    await site.published();
     expect((await site.run('alias', 'add', ALICE, 'sales@example.test')).code).to.equal(0);
-    await published();
+    await site.published();
     const both = await site.run('doctor', '--subscribe', ALICE, SALES);
     expect(both.output).to.equal('2 lamps checked: all right.\n');
     expect((await site.run('alias', 'list')).output).to.equal(`${SALES}  ${ALICE}\n`);
     expect((await site.run('alias', 'remove', SALES)).code).to.equal(0);
     expect((await site.run('alias', 'remove', SALES)).code).to.equal(1);
     expect((await site.run('alias', 'list')).output).to.equal('');
-    await published();
+    await site.published();
     expect((await site.run('doctor', '--subscribe')).code).to.equal(0);
   });
 
