@@ -1,5 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Voicemail } from './app-voicemail.ts';
+import { prepareVoicemail } from './app-voicemail.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { withDeadline } from './core/deadline.ts';
@@ -18,13 +20,17 @@ import { SessionMode } from './mailbox/session-mode.ts';
 import type { MsrpEndpoint } from './msrp/endpoint.ts';
 import { startMsrpEndpoint } from './msrp/endpoint.ts';
 import { selfSignedCertificate } from './msrp/self-signed-certificate.ts';
-import type { Publisher } from './mwi/publisher.ts';
+import type { LampTotals } from './mwi/ports.ts';
+import type { Publisher, PublisherOptions } from './mwi/publisher.ts';
 import { startPublisher } from './mwi/publisher.ts';
+import type { VoicemailIntake } from './mwi/voicemail-intake.ts';
 import type { PresenceServer } from './presence/presence-server.ts';
 import { startPresenceServer } from './presence/presence-server.ts';
 import type { AdmissionPolicy } from './sip/admission.ts';
 import type { Route } from './sip/agent.ts';
 import { NoSipServer, SipAgent } from './sip/agent.ts';
+import { AuthenticatedRequests } from './sip/authenticated-requests.ts';
+import type { Credentials } from './sip/digest.ts';
 import { inviteRoute } from './sip/invite-route.ts';
 import { messageRoute } from './sip/message-route.ts';
 import { optionsRoute } from './sip/options-route.ts';
@@ -32,10 +38,13 @@ import { ownRanges, ownUri, previousHop } from './sip/own-address.ts';
 import { SipPagerSender } from './sip/pager-sender.ts';
 import { SipPublishSender } from './sip/publish-sender.ts';
 import { publishRoute } from './sip/publish-route.ts';
+import type { RequestSender } from './sip/request-sender.ts';
 import { subscribeRoute } from './sip/subscribe-route.ts';
 import { TrustedProxies } from './sip/trust.ts';
+import { UnsolicitedNotifySender } from './sip/unsolicited-notify-sender.ts';
 import type { Store } from './store/store.ts';
 import { openStore } from './store/store.ts';
+import { summarySettings } from './summary-settings.ts';
 
 /** How long requests wait for the routes of a program that just started, ms. */
 const OPENING_LIMIT = 5_000;
@@ -56,6 +65,10 @@ export interface App {
   /** What the SIP server listens on, as it says itself: `udp/127.0.0.1:5060,tcp/127.0.0.1:5060`. */
   readonly sip: string;
   readonly msrp: MsrpEndpoint['listeners'];
+  /** Where what a voicemail says over HTTP goes. */
+  readonly voicemail: VoicemailIntake;
+  /** How many lamps there are, and how many are not as they should be. @throws StoreUnavailable */
+  totals(): Promise<LampTotals>;
   /** Resolves while texts can be taken: a SIP server is connected and the database answers. */
   ready(): Promise<void>;
   /** Ends calls, finishes what is in flight and closes everything, within a bounded time. */
@@ -83,8 +96,11 @@ async function start(
   stop: () => Promise<void>,
 ): Promise<App> {
   const { clock, random, logger } = surroundings;
-  const lamp: { publisher?: Publisher } = {};
-  const store = await open(config, surroundings, () => lamp.publisher?.wake());
+  const lamp: { publisher?: Publisher; voicemail?: Voicemail } = {};
+  const store = await open(config, surroundings, () => {
+    lamp.publisher?.wake();
+    lamp.voicemail?.wake();
+  });
   stops.push(() => store.close());
 
   const endpoint = await startMsrp(config, surroundings);
@@ -99,6 +115,11 @@ async function start(
     secret: engine === undefined ? config.DRACHTIO_SECRET : engine.secret,
   });
   stops.push(() => agent.stop());
+  const requests = new AuthenticatedRequests({
+    ...surroundings,
+    sender: agent,
+    credentials: credentialsOf(config),
+  });
 
   const retrievals = new Retrievals({ ...surroundings, store });
   const deposits = new Deposits({ ...surroundings, store, maxBytes: config.MESSAGE_MAX_BYTES });
@@ -120,10 +141,14 @@ async function start(
     depositFrom: config.DEPOSIT_FROM,
   };
   const presence =
-    config.PRESENCE_SERVER === undefined
+    config.PRESENCE_SERVER === undefined && config.MWI_UNSOLICITED === 'off'
       ? startPresenceServer({ ...surroundings, messageAccount: config.MESSAGE_ACCOUNT.toString() })
       : undefined;
   if (presence !== undefined) stops.push(() => presence.stop());
+
+  const voicemail = await prepareVoicemail(config, surroundings, store, agent, requests);
+  lamp.voicemail = voicemail;
+  stops.push(() => voicemail.stop());
 
   const ownPublishers = new OwnPublishers(config);
   const sip = await agent.start({
@@ -134,7 +159,7 @@ async function start(
       pager,
       maxBytes: config.MESSAGE_MAX_BYTES,
       pagerSenderFor: (request) =>
-        new SipPagerSender(agent, config.MESSAGE_ACCOUNT, config.OUTBOUND_PROXY ?? previousHop(request)),
+        new SipPagerSender(requests, config.MESSAGE_ACCOUNT, config.OUTBOUND_PROXY ?? previousHop(request)),
     }),
     INVITE: inviteRoute({
       ...surroundings,
@@ -143,20 +168,23 @@ async function start(
       ready: () => store.ready(),
       newSessionId: () => random.bytes(4).readUInt32BE(0),
     }),
+    ...voicemail.routes,
     ...(presence === undefined ? {} : presenceRoutes(presence, policy, ownPublishers, surroundings)),
   });
   ownPublishers.listen(sip);
 
   const publisher = startPublisher({
     ...surroundings,
+    ...publishing(config, requests, sip, logger),
     store,
-    sender: new SipPublishSender(agent, config.PRESENCE_SERVER ?? ownUri(sip) ?? 'sip:127.0.0.1', logger),
     node: config.NODE_NAME,
-    messageAccount: config.MESSAGE_ACCOUNT,
+    body: summarySettings(config),
     expires: config.PUBLISH_EXPIRES,
+    rate: config.PUBLISH_RATE,
   });
   lamp.publisher = publisher;
   stops.push(() => publisher.stop());
+  voicemail.watch();
   stops.push(async () => {
     chats.hangUpAll();
     // A text on its way to a phone that does not answer is new again when its lease ends.
@@ -168,7 +196,41 @@ async function start(
     if (!agent.ready) throw new NoSipServer();
     await store.ready();
   };
-  return { sip, msrp: endpoint.listeners, ready, stop };
+  return {
+    sip,
+    msrp: endpoint.listeners,
+    voicemail: voicemail.intake,
+    totals: () => store.totals(clock.now()),
+    ready,
+    stop,
+  };
+}
+
+function credentialsOf(config: Config): Credentials | undefined {
+  const { SIP_AUTH_USER: username, SIP_AUTH_PASSWORD: password, SIP_AUTH_REALM: realm } = config;
+  if (username === '') return undefined;
+  return { username, password, ...(realm === '' ? {} : { realm }) };
+}
+
+/** To whom and how lamps are published: a presence server of the site's, our own, or the phones themselves. */
+function publishing(
+  config: Config,
+  requests: RequestSender,
+  sip: string,
+  logger: Logger,
+): Pick<PublisherOptions, 'sender' | 'refreshBody' | 'beacon'> {
+  const { MESSAGE_ACCOUNT: messageAccount, OUTBOUND_PROXY: proxy } = config;
+  if (config.MWI_UNSOLICITED === 'on' && proxy !== undefined) {
+    const sender = new UnsolicitedNotifySender({ requests, proxy, messageAccount, logger });
+    return { sender, refreshBody: true, beacon: null };
+  }
+  const server = config.PRESENCE_SERVER ?? ownUri(sip) ?? 'sip:127.0.0.1';
+  const every = config.PRESENCE_CHECK_SECONDS * 1000;
+  return {
+    sender: new SipPublishSender(requests, server, logger),
+    refreshBody: config.PUBLISH_REFRESH_BODY === 'on',
+    beacon: every === 0 ? null : { target: messageAccount, every },
+  };
 }
 
 /** Who may PUBLISH to the built-in presence server: the trusted proxies, and we ourselves once we know our addresses. */

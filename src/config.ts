@@ -2,6 +2,18 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import {
+  cidr,
+  databaseUrl,
+  domain,
+  hostPort,
+  listOf,
+  listenOn,
+  optional,
+  parsed,
+  sipUri,
+  wordsOf,
+} from './config-values.ts';
 import { AddressOfRecord } from './core/address-of-record.ts';
 import { MailboxError } from './core/errors.ts';
 
@@ -24,101 +36,14 @@ export class InvalidConfig extends MailboxError {
   }
 }
 
-/** An address to listen on. Port 0 takes any free one. */
-export interface ListenOn<P extends string> {
-  readonly protocol: P;
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** An IP range in CIDR notation. */
-export type Cidr = readonly [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: number];
-
-const PORT = /^\d{1,5}$/;
-
-function port(text: string | undefined): number | undefined {
-  if (text === undefined || !PORT.test(text)) return undefined;
-  const value = Number(text);
-  return value <= 65_535 ? value : undefined;
-}
-
-function items(text: string): string[] {
-  return text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-}
-
-function parsed<T>(parse: (text: string) => T | undefined, expected: string) {
-  return (text: string, context: z.RefinementCtx): T => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    context.addIssue({ code: 'custom', message: `expected ${expected}, not ${JSON.stringify(text)}` });
-    return z.NEVER;
-  };
-}
-
-/** All of `text`'s items parsed, or undefined when one is faulty or there is none. */
-function listOf<T>(parse: (item: string) => T | undefined): (text: string) => T[] | undefined {
-  return (text) => {
-    const values: T[] = [];
-    for (const item of items(text)) {
-      const value = parse(item);
-      if (value === undefined) return undefined;
-      values.push(value);
-    }
-    return values.length === 0 ? undefined : values;
-  };
-}
-
-function hostPort(text: string): HostPort | undefined {
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^:\s/]+):(\d+)$/.exec(text);
-  const number = port(match?.[2]);
-  if (match?.[1] === undefined || number === undefined) return undefined;
-  return { host: match[1].replace(/^\[|\]$/g, ''), port: number };
-}
-
-function listenOn<P extends string>(protocols: readonly P[]): (text: string) => ListenOn<P> | undefined {
-  return (text) => {
-    const protocol = protocols.find((candidate) => text.startsWith(`${candidate}:`));
-    if (protocol === undefined) return undefined;
-    const address = hostPort(text.slice(protocol.length + 1));
-    return address === undefined ? undefined : { protocol, ...address };
-  };
-}
-
-function cidr(text: string): Cidr | undefined {
-  try {
-    if (text.includes('/')) return ipaddr.parseCIDR(text);
-    const address = ipaddr.parse(text);
-    return [address, address.kind() === 'ipv4' ? 32 : 128];
-  } catch {
-    return undefined;
-  }
-}
-
-function domain(text: string): string | undefined {
-  return /^[A-Za-z0-9]([A-Za-z0-9\-.]*[A-Za-z0-9])?$|^\[[0-9a-fA-F:.]+\]$/.test(text)
-    ? text.toLowerCase()
-    : undefined;
-}
-
-function sipUri(text: string): string | undefined {
-  return /^sips?:[^\s<>"]+$/.test(text) ? text : undefined;
-}
-
-function databaseUrl(text: string): string | undefined {
-  return /^(sqlite:.+|mysql:\/\/[^/\s]+\/[^/\s]+)$/.test(text) ? text : undefined;
-}
-
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+
+const ON_OFF = z.enum(['on', 'off']);
+
+/** Headers that can be told of a text (RFC 3842 §3.5). */
+const MESSAGE_HEADERS = ['From', 'Subject', 'Date', 'Priority', 'Message-ID', 'Message-Context'] as const;
 
 /** One line of the reference table: what the variable means, in the operator's words. */
 function variable<T extends z.ZodType>(schema: T, meaning: string, shown?: string): T {
@@ -159,30 +84,68 @@ const VARIABLES = z.object({
     z
       .string()
       .default('')
-      .transform((text, context) =>
-        text === ''
-          ? undefined
-          : parsed((uri) => AddressOfRecord.tryParse(uri), 'sip:USER@DOMAIN')(text, context),
-      ),
+      .transform(optional((uri) => AddressOfRecord.tryParse(uri), 'sip:USER@DOMAIN')),
     'The address users call to fetch their texts, the same for all; the lamp carries it as Message-Account. Unset: `sip:mailbox@` the first of DOMAINS.',
   ),
   OUTBOUND_PROXY: variable(
-    z
-      .string()
-      .default('')
-      .transform((text, context) => (text === '' ? undefined : parsed(sipUri, 'a SIP URI')(text, context))),
+    z.string().default('').transform(optional(sipUri, 'a SIP URI')),
     'Proxy for the MESSAGEs that hand texts to phones without MSRP. Unset: the proxy the request came from.',
   ),
   PRESENCE_SERVER: variable(
-    z
-      .string()
-      .default('')
-      .transform((text, context) => (text === '' ? undefined : parsed(sipUri, 'a SIP URI')(text, context))),
+    z.string().default('').transform(optional(sipUri, 'a SIP URI')),
     'Presence server that takes our PUBLISH, e.g. `sip:10.0.0.5:5060;transport=tcp`. Unset: the built-in one.',
   ),
   PUBLISH_EXPIRES: variable(
     count(60, 86_400).default(3600),
     'How long a lamp’s publication lives before it is refreshed, seconds.',
+  ),
+  PUBLISH_RATE: variable(
+    count(1, 20_000).default(500),
+    'Most PUBLISHes a second; fewer while the presence server answers late. It must refresh all lamps within PUBLISH_EXPIRES: 500 keeps a million with 3600.',
+  ),
+  PUBLISH_REFRESH_BODY: variable(
+    ON_OFF.default('on'),
+    'Whether a refresh carries the body. Kamailio notifies an empty body without; `off` is for servers that do not.',
+  ),
+  PRESENCE_CHECK_SECONDS: variable(
+    count(0, 3600).default(20),
+    'How often a publication of our own tells whether the presence server forgot everything, seconds; all lamps are published anew then. 0: never.',
+  ),
+  SIP_AUTH_USER: variable(
+    z.string().max(256).default(''),
+    'User name for servers that challenge our requests (401, 407).',
+  ),
+  SIP_AUTH_PASSWORD: variable(z.string().max(256).default(''), 'Password of SIP_AUTH_USER.'),
+  SIP_AUTH_REALM: variable(
+    z.string().max(256).default(''),
+    'Realm SIP_AUTH_PASSWORD is meant for. Unset: any that asks.',
+  ),
+  MWI_CONTEXT_CLASS: variable(
+    z.enum(['text-message', 'pager-message']).default('text-message'),
+    'What our texts are counted as in the lamp’s body: `text-message` or `pager-message`.',
+  ),
+  MWI_MESSAGE_HEADERS: variable(
+    z
+      .string()
+      .default('')
+      .transform(parsed(wordsOf(MESSAGE_HEADERS), MESSAGE_HEADERS.join(', '))),
+    `What the lamp’s body tells of the newest texts, by commas: ${MESSAGE_HEADERS.join(', ')}. Unset: nothing.`,
+  ),
+  MWI_VOICE_LINE: variable(
+    ON_OFF.default('off'),
+    'Whether the body has `Voice-Message: 0/0 (0/0)` where no voicemail is known: Asterisk takes none without.',
+  ),
+  MWI_UNSOLICITED: variable(
+    ON_OFF.default('off'),
+    'For sites without a presence server: phones are sent NOTIFYs nobody subscribed to, through OUTBOUND_PROXY, in place of PUBLISHes.',
+  ),
+  VOICEMAIL_MWI: variable(
+    z.string().default('').transform(optional(sipUri, 'a SIP URI')),
+    'Voicemail whose counts stand beside ours in one lamp, e.g. `sip:10.0.0.9:5060`: we subscribe to it for every user, and take its PUBLISH and NOTIFY.',
+  ),
+  VOICEMAIL_KEEP_SECONDS: variable(
+    count(60, 2_592_000).default(86_400),
+    'How long counts stand that the voicemail told without saying how long, seconds.',
   ),
   DATABASE_URL: variable(
     z
@@ -213,11 +176,7 @@ const VARIABLES = z.object({
     z
       .string()
       .default('')
-      .transform((text, context) =>
-        text === ''
-          ? undefined
-          : parsed((host) => (ipaddr.isValid(host) ? host : undefined), 'an IP address')(text, context),
-      ),
+      .transform(optional((host) => (ipaddr.isValid(host) ? host : undefined), 'an IP address')),
     'IP address that clients reach MSRP_LISTEN by, when it is not the one listened on.',
   ),
   MSRP_TLS_CERTIFICATE: variable(
@@ -246,11 +205,12 @@ const VARIABLES = z.object({
     'the host’s name',
   ),
   HTTP_LISTEN: variable(
-    z
-      .string()
-      .default('')
-      .transform((text, context) => (text === '' ? undefined : parsed(hostPort, 'HOST:PORT')(text, context))),
-    'Where `/live`, `/ready` and `/metrics` (Prometheus) are served. Unset: nowhere.',
+    z.string().default('').transform(optional(hostPort, 'HOST:PORT')),
+    'Where `/live`, `/ready`, `/status` and `/metrics` (Prometheus) are served. Unset: nowhere.',
+  ),
+  HTTP_TOKEN: variable(
+    z.string().max(256).default(''),
+    'Bearer token for what changes something over HTTP (`PUT /voicemail/USER`). Unset: nothing does.',
   ),
   LOG_LEVEL: variable(z.enum(LOG_LEVELS).default('info'), `One of ${LOG_LEVELS.join(', ')}.`),
 });
@@ -292,7 +252,24 @@ function conflicts(settings: z.infer<typeof VARIABLES>): ConfigFault[] {
     const missing = settings.MSRP_TLS_KEY === '' ? 'MSRP_TLS_KEY' : 'MSRP_TLS_CERTIFICATE';
     faults.push({ variable: missing, problem: 'certificate and key are given together or not at all' });
   }
-  if (settings.DRACHTIO_SERVERS.length > 1 && settings.PRESENCE_SERVER === undefined) {
+  if ((settings.SIP_AUTH_USER === '') !== (settings.SIP_AUTH_PASSWORD === '')) {
+    const missing = settings.SIP_AUTH_USER === '' ? 'SIP_AUTH_USER' : 'SIP_AUTH_PASSWORD';
+    faults.push({ variable: missing, problem: 'user name and password are given together or not at all' });
+  }
+  if (settings.MWI_UNSOLICITED === 'on' && settings.PRESENCE_SERVER !== undefined) {
+    faults.push({ variable: 'MWI_UNSOLICITED', problem: 'is for sites without PRESENCE_SERVER' });
+  }
+  if (settings.MWI_UNSOLICITED === 'on' && settings.OUTBOUND_PROXY === undefined) {
+    faults.push({
+      variable: 'OUTBOUND_PROXY',
+      problem: 'needed for MWI_UNSOLICITED: phones are reached through it',
+    });
+  }
+  if (
+    settings.DRACHTIO_SERVERS.length > 1 &&
+    settings.PRESENCE_SERVER === undefined &&
+    settings.MWI_UNSOLICITED === 'off'
+  ) {
     faults.push({
       variable: 'PRESENCE_SERVER',
       problem:

@@ -1,10 +1,10 @@
 import { pino } from 'pino';
+import type { App } from './app.ts';
 import { startApp } from './app.ts';
 import { loadConfig } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { describeError } from './core/errors.ts';
 import { systemRandom } from './core/random.ts';
-import type { LampTotals } from './mwi/ports.ts';
 import type { Health } from './ops/http-server.ts';
 import { startHttpServer } from './ops/http-server.ts';
 import { LampStatus } from './ops/lamp-status.ts';
@@ -12,12 +12,6 @@ import { PrometheusMetrics } from './ops/prometheus.ts';
 
 /** Longest time a clean stop may take, ms; after it the process goes anyway. */
 const STOP_DEADLINE = 10_000;
-
-/** What the program shows of itself. */
-interface Served {
-  ready(): Promise<void>;
-  totals?(): Promise<LampTotals>;
-}
 
 /** Starts the server, which runs until SIGTERM or SIGINT. @throws InvalidConfig, or what a part throws that cannot start */
 export async function serve(): Promise<void> {
@@ -33,7 +27,14 @@ export async function serve(): Promise<void> {
   const http =
     config.HTTP_LISTEN === undefined
       ? undefined
-      : await startHttpServer(config.HTTP_LISTEN, healthOf(app, metrics), metrics);
+      : await startHttpServer(config.HTTP_LISTEN, healthOf(app, metrics), metrics, {
+          sink: app.voicemail,
+          token: config.HTTP_TOKEN === '' ? undefined : config.HTTP_TOKEN,
+          domains: config.DOMAINS,
+          keepSeconds: config.VOICEMAIL_KEEP_SECONDS,
+          clock: systemClock,
+          logger,
+        });
   logger.info(
     { sip: app.sip, msrp: app.msrp, domains: config.DOMAINS, account: config.MESSAGE_ACCOUNT.toString() },
     'text-mailbox is ready',
@@ -60,9 +61,7 @@ export async function serve(): Promise<void> {
   process.on('SIGINT', stop);
 }
 
-function healthOf(app: Served, metrics: PrometheusMetrics): Health {
-  const totals = app.totals?.bind(app);
-  const lamps =
-    totals === undefined ? {} : { lamps: new LampStatus({ totals, clock: systemClock, metrics }) };
-  return { ready: () => app.ready(), ...lamps };
+function healthOf(app: App, metrics: PrometheusMetrics): Health {
+  const lamps = new LampStatus({ totals: () => app.totals(), clock: systemClock, metrics });
+  return { ready: () => app.ready(), lamps };
 }

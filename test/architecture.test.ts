@@ -29,6 +29,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'reference.ts': ['config.ts'],
   'summary-settings.ts': ['config.ts', 'mwi/summary-body.ts'],
   'app.ts': ['*'],
+  'app-voicemail.ts': ['*'],
   'lamp-fetching.ts': ['*'],
   'serve.ts': ['*'],
   'commands.ts': ['*'],

@@ -6,6 +6,10 @@ const ADVICE: ReadonlyMap<number, string> = new Map([
   [407, 'a proxy before it asks for credentials and does not take ours: let it trust our address'],
   [423, 'it wants publications to live longer than we can keep them: check its shortest Expires'],
   [
+    481,
+    'the phone takes no NOTIFY it did not subscribe to: allow unsolicited MWI in its settings, or use a presence server',
+  ],
+  [
     489,
     'it does not serve the event package message-summary: load it (presence_mwi in Kamailio and OpenSIPS)',
   ],

@@ -1,5 +1,6 @@
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { MESSAGE_SUMMARY_TYPE } from '../im/message-summary.ts';
 import type { PublishRequest, PublishResponse, PublishSender } from '../mwi/ports.ts';
 import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioResponse, HeaderMap } from './drachtio.ts';
@@ -25,12 +26,13 @@ export class SipPublishSender implements PublishSender {
       To: `<${uri}>`,
       Event: 'message-summary',
       Expires: String(request.expires),
-      'Content-Type': 'application/simple-message-summary',
+      ...(request.body === null ? {} : { 'Content-Type': MESSAGE_SUMMARY_TYPE }),
       ...(request.entityTag === null ? {} : { 'SIP-If-Match': request.entityTag }),
     };
     try {
-      const options = { method: 'PUBLISH', proxy: this.#presenceServer, headers, body: request.body };
-      return readAnswer(await this.#requests.request(uri, options), request.expires);
+      const options = { method: 'PUBLISH', proxy: this.#presenceServer, headers };
+      const sent = request.body === null ? options : { ...options, body: request.body };
+      return readAnswer(await this.#requests.request(uri, sent), request.expires);
     } catch (cause) {
       this.#logger.debug({ mailbox: uri, error: describeError(cause) }, 'PUBLISH not answered');
       return { kind: 'unanswered', cause };

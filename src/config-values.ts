@@ -1,0 +1,114 @@
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+
+/*
+ * How single values of the environment are written. A parser gives undefined for what it cannot read; {@link parsed} makes a
+ * fault of that, {@link optional} takes the empty text for "not given".
+ */
+
+/** An address to listen on. Port 0 takes any free one. */
+export interface ListenOn<P extends string> {
+  readonly protocol: P;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** An IP range in CIDR notation. */
+export type Cidr = readonly [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: number];
+
+const PORT = /^\d{1,5}$/;
+
+function port(text: string | undefined): number | undefined {
+  if (text === undefined || !PORT.test(text)) return undefined;
+  const value = Number(text);
+  return value <= 65_535 ? value : undefined;
+}
+
+function items(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+export function parsed<T>(parse: (text: string) => T | undefined, expected: string) {
+  return (text: string, context: z.RefinementCtx): T => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: `expected ${expected}, not ${JSON.stringify(text)}` });
+    return z.NEVER;
+  };
+}
+
+/** All of `text`'s items parsed, or undefined when one is faulty or there is none. */
+export function listOf<T>(parse: (item: string) => T | undefined): (text: string) => T[] | undefined {
+  return (text) => {
+    const values: T[] = [];
+    for (const item of items(text)) {
+      const value = parse(item);
+      if (value === undefined) return undefined;
+      values.push(value);
+    }
+    return values.length === 0 ? undefined : values;
+  };
+}
+
+export function hostPort(text: string): HostPort | undefined {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^:\s/]+):(\d+)$/.exec(text);
+  const number = port(match?.[2]);
+  if (match?.[1] === undefined || number === undefined) return undefined;
+  return { host: match[1].replace(/^\[|\]$/g, ''), port: number };
+}
+
+export function listenOn<P extends string>(
+  protocols: readonly P[],
+): (text: string) => ListenOn<P> | undefined {
+  return (text) => {
+    const protocol = protocols.find((candidate) => text.startsWith(`${candidate}:`));
+    if (protocol === undefined) return undefined;
+    const address = hostPort(text.slice(protocol.length + 1));
+    return address === undefined ? undefined : { protocol, ...address };
+  };
+}
+
+export function cidr(text: string): Cidr | undefined {
+  try {
+    if (text.includes('/')) return ipaddr.parseCIDR(text);
+    const address = ipaddr.parse(text);
+    return [address, address.kind() === 'ipv4' ? 32 : 128];
+  } catch {
+    return undefined;
+  }
+}
+
+export function domain(text: string): string | undefined {
+  return /^[A-Za-z0-9]([A-Za-z0-9\-.]*[A-Za-z0-9])?$|^\[[0-9a-fA-F:.]+\]$/.test(text)
+    ? text.toLowerCase()
+    : undefined;
+}
+
+export function sipUri(text: string): string | undefined {
+  return /^sips?:[^\s<>"]+$/.test(text) ? text : undefined;
+}
+
+export function databaseUrl(text: string): string | undefined {
+  return /^(sqlite:.+|mysql:\/\/[^/\s]+\/[^/\s]+)$/.test(text) ? text : undefined;
+}
+
+/** A value that may be missing. */
+export function optional<T>(parse: (text: string) => T | undefined, expected: string) {
+  return (text: string, context: z.RefinementCtx): T | undefined =>
+    text === '' ? undefined : parsed(parse, expected)(text, context);
+}
+
+/** A list, by commas, of words out of `allowed`, in any case; the empty text is the empty list. */
+export function wordsOf<W extends string>(allowed: readonly W[]): (text: string) => W[] | undefined {
+  const word = (item: string): W | undefined =>
+    allowed.find((candidate) => candidate.toLowerCase() === item.toLowerCase());
+  return (text) => (text === '' ? [] : listOf(word)(text));
+}
