@@ -13,6 +13,7 @@ import { rounded } from './percentiles.ts';
 import type { Transport } from './raw-link.ts';
 import { saturate } from './saturate.ts';
 import { openSql } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 const MAILBOXES = 2_000;
 const SECONDS = 5;
@@ -74,18 +75,20 @@ async function measureRun(
     PUBLISH_RATE: HIGHEST_RATE,
     LOG_LEVEL: 'info',
   };
-  await (await startMeasured(environment)).stop();
+  await (await bench.keep(startMeasured(environment))).stop();
   const sql = await bench.keep(openSql(url));
   await fillLamps(sql, mailboxes, 'due');
   const program = await bench.keep(startMeasured(environment));
-  const over = new AbortController();
-  const touching = keepTouching(over.signal, () => touchLamps(sql));
+  const touching = await bench.keep(Promise.resolve(new Touching(sql)));
   await pause(WARM_UP);
+  touching.mostRight = 0;
   const ours = await count(program, bench.duration(SECONDS));
-  over.abort();
-  await touching;
+  const { mostRight } = touching;
+  await touching.stop();
   return {
     ...ours,
+    // None: the program had nothing to do for a while, and could have done more.
+    leastWaiting: mailboxes - mostRight,
     partOfPeerAlone: rounded(ours.publishesPerSecond / alone.publishesPerSecond),
     peerAlone: alone,
   };
@@ -109,10 +112,29 @@ async function startPeer(
   return await bench.keep(startLoadedKamailio(mailbox, presence));
 }
 
-async function keepTouching(over: AbortSignal, touch: () => Promise<void>): Promise<void> {
-  while (!over.aborted) {
-    await touch();
-    await pause(TOUCH);
+/** Texts that keep coming. */
+class Touching {
+  /** Mailboxes whose lamps were right when the next texts came, at most. */
+  mostRight = 0;
+  #isOver = false;
+  readonly #ended: Promise<void>;
+
+  constructor(sql: Sql) {
+    this.#ended = this.#run(sql);
+    // Whoever stops it is told; until then nobody waits for it.
+    this.#ended.catch(() => undefined);
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await this.#ended;
+  }
+
+  async #run(sql: Sql): Promise<void> {
+    while (!this.#isOver) {
+      this.mostRight = Math.max(this.mostRight, await touchLamps(sql));
+      await pause(TOUCH);
+    }
   }
 }
 
@@ -130,6 +152,7 @@ async function count(
     stale412: after.stale - before.stale,
     refused: after.refused - before.refused,
     unanswered: after.unanswered - before.unanswered,
+    paceAtEnd: after.pace,
     cpuMsPerPublish: rounded((cpuAfter - cpuBefore) / Math.max(1, accepted), 3),
     cpuShare: rounded((cpuAfter - cpuBefore) / elapsed),
   };

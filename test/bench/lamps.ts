@@ -30,8 +30,11 @@ export async function fillLamps(sql: Sql, count: number, state: 'due' | 'live'):
   }
 }
 
-/** Lets one text more come to every mailbox of ours whose lamp is right: the program has to publish all of them again. */
-export async function touchLamps(sql: Sql): Promise<void> {
+/**
+ * Lets one text more come to every mailbox of ours whose lamp is right: the program has to publish all of them again. Resolves
+ * with how many those were.
+ */
+export async function touchLamps(sql: Sql): Promise<number> {
   const right = await sql.select(
     'select mailbox.id from mailbox join address on address.mailbox_id = mailbox.id ' +
       "where published_version >= wanted_version and mailbox.aor like 'sip:user%' order by mailbox.id",
@@ -46,4 +49,5 @@ export async function touchLamps(sql: Sql): Promise<void> {
         `where mailbox_id in (${ids})`,
     );
   }
+  return right.length;
 }

@@ -25,6 +25,8 @@ export interface PublishAnswers {
   readonly unanswered: number;
   /** All other answers. */
   readonly refused: number;
+  /** PUBLISHes a second that the program lets itself send, as the presence server answers now. */
+  readonly pace: number;
 }
 
 /** The program as operators run it, in its own process, and what it costs. */
@@ -94,7 +96,8 @@ function memoryOf(program: Program): { now: number; peak: number } {
 }
 
 function answersIn(exposition: string): PublishAnswers {
-  const answers = { accepted: 0, stale: 0, unanswered: 0, refused: 0 };
+  const pace = Number(/^text_mailbox_publish_rate (\S+)/m.exec(exposition)?.[1] ?? 0);
+  const answers = { pace, accepted: 0, stale: 0, unanswered: 0, refused: 0 };
   for (const [, answer, count] of exposition.matchAll(
     /^text_mailbox_publish_total\{answer="([^"]+)"\} (\d+)/gm,
   )) {
