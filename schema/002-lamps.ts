@@ -29,6 +29,7 @@ export async function up(knex: Knex): Promise<void> {
     table.bigInteger('expires_at').nullable();
     table.integer('failures').notNullable().defaultTo(0);
     table.bigInteger('restore_at').nullable();
+    table.bigInteger('reassure_at').nullable();
     table.integer('refused_with').nullable();
     table.bigInteger('due_at').nullable();
     table.bigInteger('not_before').notNullable().defaultTo(0);

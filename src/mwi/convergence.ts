@@ -25,6 +25,8 @@ export interface CheckOptions {
   readonly fetcher?: LampFetcher;
   /** These lamps only; all when left out. */
   readonly only?: readonly AddressOfRecord[];
+  /** A lamp nobody looks at: whatever is the matter with it is a note. */
+  readonly beacon?: AddressOfRecord;
   /** How long a lamp may be due before it counts as late, ms. */
   readonly grace?: number;
 }
@@ -101,9 +103,10 @@ function withoutLamp(target: AddressOfRecord): CheckedLamp {
 /** A lamp may change between the look at the database and the word of the presence server: then it is looked at again. */
 async function checkLamp(record: LampRecord, options: CheckOptions): Promise<CheckedLamp> {
   const { target } = record;
+  const mild = options.beacon?.equals(target) === true ? { severity: 'note' as const } : {};
   const checked = (faults: readonly Fault[]): CheckedLamp => ({
     target,
-    findings: faults.map((each) => ({ target, ...each })),
+    findings: faults.map((each) => ({ target, ...each, ...mild })),
   });
   let current = record;
   for (let look = 1; ; look++) {

@@ -44,6 +44,11 @@ export const MWI_LIMITS = {
   retryAfterCeiling: 600_000,
   /** Pause after an answer that will not change by itself: somebody has to look at the presence server. */
   stoppedRetry: 300_000,
+  /**
+   * After a failure was overcome the lamp is published once more after this: a request that was given up may yet arrive, and
+   * say what was true before (RFC 3261's 64*T1, twice: both sides may wait that long).
+   */
+  reassure: 70_000,
   /** When a publication is refreshed, as parts of its granted life; drawn between the two, so refreshes spread. */
   refreshWindow: { from: 0.8, to: 0.95 },
   /** A refresh leaves this long before the publication lapses, where its life allows: time for a lost answer. */

@@ -23,6 +23,11 @@ export interface PublicationState {
    * notify an empty body or whatever came last. Epoch ms; null when there can be none.
    */
   readonly restoreAt: number | null;
+  /**
+   * When to publish once more because a request of ours that was given up may have arrived since, and said what was true
+   * before. Epoch ms; null when there is none.
+   */
+  readonly reassureAt: number | null;
   /** The status of a refusal that somebody has to look at; null when there is none. */
   readonly refusedWith: number | null;
 }
@@ -34,6 +39,7 @@ export const NOTHING_PUBLISHED: PublicationState = {
   publishedVersion: 0,
   failures: 0,
   restoreAt: null,
+  reassureAt: null,
   refusedWith: null,
 };
 
@@ -95,7 +101,8 @@ export interface TextHeaders {
 export interface SummaryStore {
   /**
    * Claims lamps that are due at `now` (epoch ms) and that no living claim holds, at most `limit`. Where more are due, half
-   * of them are those that became due last: a change is not kept waiting by a backlog of refreshes.
+   * of them are those that became due last: a change is not kept waiting by a backlog of refreshes. A lamp whose earlier claim
+   * was never settled counts as failed at least once: what was sent under it may yet arrive.
    */
   claimDue(claim: Claim, now: number, limit: number): Promise<DueSummary[]>;
   /**
@@ -110,7 +117,7 @@ export interface SummaryStore {
   ): Promise<boolean>;
   /** When the next unclaimed lamp is due or the next claim lapses, epoch ms; null when there is none. */
   nextDueAt(): Promise<number | null>;
-  /** Frees all claims of `node`: for a clean stop, and for what an earlier run of it left. */
+  /** Lets all claims of `node` lapse: for a clean stop, and for what an earlier run of it left. */
   releaseClaims(node: string): Promise<void>;
   /**
    * Makes lamps due at `now`: `live`, those whose publication has not lapsed, for a presence server that forgot them;

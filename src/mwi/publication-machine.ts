@@ -85,7 +85,10 @@ export function nextStep(summary: DueSummary, surroundings: PublicationSurroundi
   const isLive = state.expiresAt !== null && state.expiresAt > now;
   // A report that stands no longer is a change without a version of its own, and a restoration is for the body's sake.
   const saysNothingNew =
-    unchanged && state.restoreAt === null && (voicemail === null || standsAt(voicemail, now));
+    unchanged &&
+    state.restoreAt === null &&
+    state.reassureAt === null &&
+    (voicemail === null || standsAt(voicemail, now));
   const attempt = {
     entityTag: isLive ? state.entityTag : null,
     expires,
@@ -145,6 +148,7 @@ function accepted(
   const expiresAt = attempt.sentAt + life;
   const restoreAt = restoreTime(attempt, state, expiresAt, now);
   const refreshAt = Math.max(attempt.sentAt + refreshAfter(life, fraction()), now + MWI_LIMITS.minRefresh);
+  const reassureAt = state.failures > 0 ? now + MWI_LIMITS.reassure : stillToCome(state.reassureAt, now);
   // When the voicemail's word ends, the lamp reads differently without any change of ours.
   const voicemailEnds = standsAt(voicemail, attempt.sentAt) ? Math.max(voicemail.until, now) : Infinity;
   return {
@@ -154,10 +158,11 @@ function accepted(
       publishedVersion: wantedVersion,
       failures: 0,
       restoreAt,
+      reassureAt,
       refusedWith: null,
     },
     schedule: {
-      dueAt: Math.min(refreshAt, restoreAt ?? Infinity, voicemailEnds),
+      dueAt: Math.min(refreshAt, restoreAt ?? Infinity, reassureAt ?? Infinity, voicemailEnds),
       notBefore: Math.max(now, attempt.sentAt + MWI_LIMITS.minGap),
     },
     memory: { staleTags: attempt.entityTag === null ? memory.staleTags : 0, tagErrors: 0 },
@@ -180,6 +185,10 @@ function refreshAfter(life: number, fraction: number): number {
   return Math.min(life * spread, Math.max(life - refreshLead, life / 2));
 }
 
+function stillToCome(at: number | null, now: number): number | null {
+  return at !== null && at > now ? at : null;
+}
+
 /**
  * An initial publication may stand beside one of ours that lives on unknown to us: its tag was in an answer that got lost,
  * or it lapsed so lately that the server has not noticed. When that one goes, watchers are told something else.
@@ -190,8 +199,7 @@ function restoreTime(
   expiresAt: number,
   now: number,
 ): number | null {
-  if (entityTag !== null)
-    return before.restoreAt !== null && before.restoreAt > now ? before.restoreAt : null;
+  if (entityTag !== null) return stillToCome(before.restoreAt, now);
   const lapsed = (before.expiresAt ?? -Infinity) + MWI_LIMITS.lapseSlack;
   return lapsed > now ? lapsed : expiresAt + MWI_LIMITS.lapseSlack;
 }

@@ -44,6 +44,7 @@ export interface AddressRow {
   expires_at: number | null;
   failures: number;
   restore_at: number | null;
+  reassure_at: number | null;
   refused_with: number | null;
   due_at: number | null;
   not_before: number;
@@ -100,6 +101,7 @@ export function stateOf(row: AddressRow): PublicationState {
     publishedVersion: row.published_version,
     failures: row.failures,
     restoreAt: row.restore_at,
+    reassureAt: row.reassure_at,
     refusedWith: row.refused_with,
   };
 }

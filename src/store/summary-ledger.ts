@@ -39,8 +39,10 @@ export class SummaryLedger implements SummaryStore {
 
   async claimDue(claim: Claim, now: number, limit: number): Promise<DueSummary[]> {
     return await this.#database.transaction('claim summaries', async (trx) => {
-      const ids = await dueIds(trx, now, limit);
-      if (ids.length === 0) return [];
+      const due = await dueRows(trx, now, limit);
+      if (due.length === 0) return [];
+      const ids = due.map(({ id }) => id);
+      const unsettled = new Set(due.filter(({ claim_node }) => claim_node !== null).map(({ id }) => id));
       await unclaimed(trx, now)
         .whereIn('id', ids)
         .where('due_at', '<=', now)
@@ -52,7 +54,15 @@ export class SummaryLedger implements SummaryStore {
         .where({ 'address.claim_node': claim.node, 'address.claim_until': claim.until })
         .orderBy('due_at')
         .select(LAMP_COLUMNS);
-      return rows.map((row) => ({ ...truthOf(row), target: ownerOf(row.aor), claim, state: stateOf(row) }));
+      return rows.map((row) => {
+        const failures = Math.max(row.failures, unsettled.has(row.id) ? 1 : 0);
+        return {
+          ...truthOf(row),
+          target: ownerOf(row.aor),
+          claim,
+          state: { ...stateOf(row), failures },
+        };
+      });
     });
   }
 
@@ -84,10 +94,7 @@ export class SummaryLedger implements SummaryStore {
   async releaseClaims(node: string): Promise<void> {
     await this.#database.transaction('release claims', (trx) =>
       // The index leads to the few rows that are claimed at all.
-      trx('address')
-        .whereNotNull('claim_until')
-        .where({ claim_node: node })
-        .update({ claim_node: null, claim_until: null }),
+      trx('address').whereNotNull('claim_until').where({ claim_node: node }).update({ claim_until: 0 }),
     );
   }
 
@@ -166,15 +173,21 @@ export class SummaryLedger implements SummaryStore {
 }
 
 /** What is due longest; and where that is more than can be claimed, as much again of what became due last. */
-async function dueIds(trx: Knex.Transaction, now: number, limit: number): Promise<number[]> {
-  const due = (order: 'asc' | 'desc', count: number): Promise<{ id: number }[]> =>
-    unclaimed(trx, now).where('due_at', '<=', now).orderBy('due_at', order).limit(count).select('id');
+async function dueRows(trx: Knex.Transaction, now: number, limit: number): Promise<DueRow[]> {
+  const due = (order: 'asc' | 'desc', count: number): Promise<DueRow[]> =>
+    unclaimed(trx, now)
+      .where('due_at', '<=', now)
+      .orderBy('due_at', order)
+      .limit(count)
+      .select('id', 'claim_node');
   const oldest = await due('asc', limit);
-  if (oldest.length < limit) return oldest.map(({ id }) => id);
+  if (oldest.length < limit) return oldest;
   const newest = await due('desc', Math.ceil(limit / 2));
-  const ids = new Set([...newest, ...oldest].map(({ id }) => id));
-  return [...ids].slice(0, limit);
+  const rows = new Map([...newest, ...oldest].map((row) => [row.id, row]));
+  return [...rows.values()].slice(0, limit);
 }
+
+type DueRow = Pick<AddressRow, 'id' | 'claim_node'>;
 
 /** Writes what is still claimed as it was when its PUBLISH left; the rest has found another node. */
 async function writeSettlements(
@@ -207,6 +220,7 @@ async function writeSettlements(
       expires_at: state.expiresAt,
       failures: state.failures,
       restore_at: state.restoreAt,
+      reassure_at: state.reassureAt,
       refused_with: state.refusedWith,
       due_at: changedMeanwhile ? schedule.notBefore : schedule.dueAt,
       not_before: schedule.notBefore,

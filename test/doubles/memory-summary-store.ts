@@ -84,7 +84,10 @@ export class MemorySummaryStore implements SummaryStore {
 
   /** The names of the nodes that hold a claim. */
   claimants(): string[] {
-    return [...this.#rows.values()].flatMap(({ claim }) => (claim === null ? [] : [claim.node]));
+    const now = this.#clock.now();
+    return [...this.#rows.values()].flatMap(({ claim }) =>
+      (claim?.until ?? 0) > now ? [claim?.node ?? ''] : [],
+    );
   }
 
   claimDue(claim: Claim, now: number, limit: number): Promise<DueSummary[]> {
@@ -96,9 +99,10 @@ export class MemorySummaryStore implements SummaryStore {
       const newest = due.length > limit ? due.slice(-Math.ceil(limit / 2)) : [];
       const claimed = [...new Set([...newest, ...due])].slice(0, limit);
       return claimed.map((row) => {
+        const failures = Math.max(row.state.failures, row.claim === null ? 0 : 1);
         row.claim = claim;
         const { target, truth, state } = row;
-        return { ...truth, target, claim, state };
+        return { ...truth, target, claim, state: { ...state, failures } };
       });
     });
   }
@@ -132,7 +136,7 @@ export class MemorySummaryStore implements SummaryStore {
   releaseClaims(node: string): Promise<void> {
     return this.#answer('releaseClaims', () => {
       for (const row of this.#rows.values()) {
-        if (row.claim?.node === node) row.claim = null;
+        if (row.claim?.node === node) row.claim = { node, until: 0 };
       }
     });
   }

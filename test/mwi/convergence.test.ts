@@ -183,6 +183,15 @@ describe('the check of a lamp against the database', () => {
     expect(found.map(({ problem, severity }) => [problem, severity])).to.deep.equal([['no-lamp', 'note']]);
   });
 
+  it('takes whatever is the matter with the beacon for a note', async () => {
+    const state = { ...NOTHING_PUBLISHED, refusedWith: 404, failures: 2 };
+    const beacon = rightLamp('mailbox', { ...BEHIND, state });
+    expect(await only(beacon, { beacon: beacon.target })).to.include({
+      problem: 'refused',
+      severity: 'note',
+    });
+  });
+
   it('looks at every lamp once, in pages', async () => {
     const users = Array.from({ length: 2 * MWI_LIMITS.checkPage + 1 }, (_, index) =>
       rightLamp(`user${index}`),

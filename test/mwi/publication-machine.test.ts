@@ -109,8 +109,22 @@ describe('publication machine: 200', () => {
       publishedVersion: 4,
       failures: 0,
       restoreAt: null,
+      reassureAt: NOW + MWI_LIMITS.reassure,
       refusedWith: null,
     });
+  });
+
+  it('says it once more after a failure: what was given up may arrive late, and say what was true before', () => {
+    const first = after({ ...LIVING, failures: 1 }, ok());
+    const reassureAt = NOW + MWI_LIMITS.reassure;
+    expect([first.state.reassureAt, first.schedule.dueAt]).to.deep.equal([reassureAt, reassureAt]);
+    expect(after(first.state, ok()).schedule.dueAt, 'a change before').to.equal(reassureAt);
+    const due = summary(first.state);
+    const step = surroundings(0.5, reassureAt);
+    const second = settlementOf(due, attemptOf(due, reassureAt, false), ok(), NOTHING_REMEMBERED, step);
+    expect(second.state.reassureAt).to.equal(null);
+    expect(second.schedule.dueAt).to.be.above(reassureAt + 3_600_000 * 0.7);
+    expect(attemptOf(summary(first.state, 4), reassureAt, false).bare).to.equal(false);
   });
 
   it('publishes again when what the voicemail said stands no longer', () => {

@@ -14,6 +14,10 @@ export type Fault =
   | { readonly kind: 'request-lost' }
   /** It takes effect, and nobody hears of it. */
   | { readonly kind: 'answer-lost' }
+  /** It arrives late, perhaps when the sender has long given up and sent another. */
+  | { readonly kind: 'delayed'; readonly ms: number }
+  /** It takes effect at once, and the answer comes late. */
+  | { readonly kind: 'slow'; readonly ms: number }
   /** The server restarts with an empty memory before it looks at the request. */
   | { readonly kind: 'state-lost' };
 
@@ -116,6 +120,13 @@ export class ScriptedPresenceServer implements PublishSender {
       await pause(this.#clock, GIVES_UP);
       return { kind: 'unanswered', cause: new Error('request lost') };
     }
+    if (fault?.kind === 'delayed') {
+      const served = pause(this.#clock, fault.ms).then(() => this.#accept(request));
+      const givenUp = pause(this.#clock, GIVES_UP).then((): PublishResponse => {
+        return { kind: 'unanswered', cause: new Error('too late') };
+      });
+      return await Promise.race([served, givenUp]);
+    }
     await pause(this.#clock, this.roundTrip);
     if (fault?.kind === 'answer') return { ...fault, kind: 'rejected', reason: 'scripted' };
     if (fault?.kind === 'state-lost') this.#publications.clear();
@@ -123,6 +134,9 @@ export class ScriptedPresenceServer implements PublishSender {
       return { kind: 'rejected', status: 404, reason: 'Not Found' };
     }
     const response = this.#accept(request);
+    if (fault?.kind === 'slow') await pause(this.#clock, Math.min(fault.ms, GIVES_UP));
+    const isLate = fault?.kind === 'slow' && fault.ms > GIVES_UP;
+    if (isLate) return { kind: 'unanswered', cause: new Error('answered too late') };
     if (fault?.kind !== 'answer-lost') return response;
     await pause(this.#clock, GIVES_UP);
     return { kind: 'unanswered', cause: new Error('answer lost') };
