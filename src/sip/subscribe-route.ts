@@ -12,6 +12,7 @@ import type { DrachtioDialog, DrachtioRequest } from './drachtio.ts';
 import { allowInDialog } from './in-dialog.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { SipRefusal } from './refusal.ts';
+import { tagOf } from './tag.ts';
 
 /** Where subscriptions go. */
 export interface Subscriptions {
@@ -35,6 +36,8 @@ export function subscribeRoute(options: SubscribeRouteOptions): Route {
   const { presence, policy } = options;
   return async (incoming) => {
     const { request } = incoming;
+    // RFC 6665 §4.2.1.4: a refresh of a subscription that ended. The SIP server may yet know its dialog.
+    if (tagOf(request.get('To')) !== '') throw new SipRefusal(481, 'Subscription Does Not Exist');
     const command = readSubscribe(request, policy);
     const judged = presence.judgeSubscribe(command);
     if (judged.status >= 300) throw new SipRefusal(judged.status, judged.reason, { ...judged.headers });
