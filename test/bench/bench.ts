@@ -20,7 +20,7 @@ const STOP = 30_000;
 export class Bench {
   readonly #scale: number;
   readonly #stops: (() => Promise<unknown>)[] = [];
-  #isStopped = false;
+  #stopped: Promise<void> | undefined;
 
   /** @param scale 1: full size; a trial run takes less */
   constructor(scale: number) {
@@ -54,14 +54,14 @@ export class Bench {
     }
   }
 
-  /** Waits for what starts and stops it in the end. */
+  /** Waits for what starts and stops it in the end, even if that comes before it has started. */
   async keep<T extends { stop(): Promise<unknown> }>(starting: Promise<T>): Promise<T> {
+    // What fails to start has cleaned up by itself.
+    const stop = async (): Promise<unknown> => await (await starting.catch(() => undefined))?.stop();
+    if (this.#stopped === undefined) this.#stops.push(stop);
+    else await stop();
     const started = await starting;
-    if (this.#isStopped) {
-      await started.stop();
-      throw new Error('the time is over');
-    }
-    this.#stops.push(() => started.stop());
+    if (this.#stopped !== undefined) throw new Error('the time is over');
     return started;
   }
 
@@ -71,8 +71,12 @@ export class Bench {
   }
 
   /** Stops what was kept, the newest first. What cannot be stopped is told, and the rest is stopped all the same. */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     for (let next = this.#stops.pop(); next !== undefined; next = this.#stops.pop()) {
       try {
         await next();

@@ -31,15 +31,17 @@ async function main(): Promise<void> {
   const strange = wanted.filter((word) => !names.some((name) => name.startsWith(word)));
   if (strange.length > 0) throw new Error(`no part ${strange.join(', ')}; there are ${names.join(', ')}`);
   const bench = new Bench(scale);
-  const interrupted = (): void => {
+  let interrupted: Promise<void> | undefined;
+  const interrupt = (): void => {
     // Folders and processes go, whatever is being measured.
-    void bench.stop().finally(() => process.exit(130));
+    interrupted ??= bench.stop().finally(() => process.exit(130));
   };
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const figures: Record<string, Figures> = { machine: { ...machine(), scale } };
   for (const [name, part] of Object.entries(PARTS)) {
     if (wanted.length > 0 && !wanted.some((word) => name.startsWith(word))) continue;
     figures[name] = await bench.measure(name, part.deadline, (own) => part.measure(own));
+    await interrupted;
   }
   process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
   // A part that overran its deadline may still wait for something.
