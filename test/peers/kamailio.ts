@@ -19,6 +19,8 @@ export interface KamailioOptions {
   dbUrl?: string;
   /** Refuse whatever breaks a rule of RFC 3261, and say so in the log on a line with `SANITY`. */
   sanity?: boolean;
+  /** Seconds a publication or a subscription lives at most. Default: an hour. */
+  maxExpires?: number;
   /** Whose publications it takes, by digest; `algorithm` is MD5 unless told otherwise. Default: anybody's. */
   auth?: { user: string; password: string; algorithm?: 'MD5' | 'SHA-256' };
 }
@@ -27,6 +29,8 @@ export interface KamailioOptions {
 export interface Kamailio {
   /** UDP and TCP on 127.0.0.1. */
   readonly port: number;
+  /** The file of the presence tables with the variant sqlite. */
+  readonly database: string;
   /** What it logged since the start, restarts included. */
   log(): string;
   /** Ends it and keeps its port and its database: a server that is down for a while. */
@@ -66,6 +70,7 @@ export async function startKamailio(options: KamailioOptions): Promise<Kamailio>
   };
   return {
     port,
+    database: databaseIn(folder),
     log: () => earlier + program.stderr.text(),
     halt,
     resume,
@@ -80,6 +85,10 @@ export async function startKamailio(options: KamailioOptions): Promise<Kamailio>
   };
 }
 
+function databaseIn(folder: string): string {
+  return path.join(folder, 'presence.db');
+}
+
 /** The definitions the configuration asks for; makes the presence tables on the way. */
 async function prepare(options: KamailioOptions, folder: string, port: number): Promise<string[]> {
   const definitions = [
@@ -87,13 +96,14 @@ async function prepare(options: KamailioOptions, folder: string, port: number): 
     `MAILBOX="${options.mailbox}"`,
     `OWN_URI="sip:127.0.0.1:${port}"`,
     ...(options.sanity === true ? ['WITH_SANITY'] : []),
+    ...(options.maxExpires === undefined ? [] : [`MAX_EXPIRES=${options.maxExpires}`]),
     ...authDefinitions(options.auth),
   ];
   switch (options.variant ?? 'memory') {
     case 'memory':
       return definitions;
     case 'sqlite': {
-      const file = path.join(folder, 'presence.db');
+      const file = databaseIn(folder);
       await createSqliteTables(file);
       return [...definitions, 'WITH_SQLITE', `PRESENCE_DB="sqlite:///${file}"`];
     }
