@@ -45,7 +45,7 @@ export interface VoicemailWatcherOptions {
   readonly subscriber: SummarySubscriber;
   /** Name of this node among those that share the store. */
   readonly node: string;
-  /** Lifetime to ask for, seconds. */
+  /** Lifetime to ask for, seconds; by the number of users when left out. */
   readonly expires?: number;
   /** SUBSCRIBEs a second at most. */
   readonly rate?: number;
@@ -80,6 +80,8 @@ class Watcher implements VoicemailWatcher {
   readonly #options: VoicemailWatcherOptions;
   readonly #maxInFlight: number;
   readonly #maxWatched: number;
+  /** SUBSCRIBEs a second at most. */
+  readonly #rate: number;
   readonly #claims: VoicemailClaims;
   readonly #entries = new Map<string, Entry>();
   /** Users no subscription stands for. */
@@ -91,7 +93,9 @@ class Watcher implements VoicemailWatcher {
   readonly #signs: VoicemailSigns;
   readonly #waits: Waits;
   #inFlight = 0;
-  #expires: number;
+  /** Seconds the voicemail wants at least. */
+  #minExpires = 0;
+  #hastenedAt = -Infinity;
   #timer: { readonly at: number; readonly timer: Timer } | undefined;
   #stopped: Promise<void> | undefined;
   readonly #answers: Counter;
@@ -103,8 +107,8 @@ class Watcher implements VoicemailWatcher {
     this.#options = options;
     this.#maxInFlight = options.maxInFlight ?? VOICEMAIL_LIMITS.maxInFlight;
     this.#maxWatched = options.maxWatched ?? VOICEMAIL_LIMITS.maxWatched;
-    this.#expires = options.expires ?? VOICEMAIL_LIMITS.expires;
-    this.#pace = new PublishPace(options.rate ?? VOICEMAIL_LIMITS.rate, clock);
+    this.#rate = options.rate ?? VOICEMAIL_LIMITS.rate;
+    this.#pace = new PublishPace(this.#rate, clock);
     this.#signs = new VoicemailSigns(this.#pace, { clock, logger });
     this.#waits = new Waits(clock);
     const intake = new VoicemailIntake(store, { clock, metrics });
@@ -220,7 +224,7 @@ class Watcher implements VoicemailWatcher {
     const sentAt = clock.now();
     const attempt = {};
     entry.attempt = attempt;
-    const answer = subscriber.subscribe(entry.user, this.#expires, (notification) => {
+    const answer = subscriber.subscribe(entry.user, this.#lifetime(), (notification) => {
       // NOTIFYs of a subscription that was given up say nothing any more.
       if (this.#isWatched(entry) && entry.attempt === attempt) this.#notified(entry, notification);
     });
@@ -240,13 +244,33 @@ class Watcher implements VoicemailWatcher {
   async #refresh(entry: Entry, subscription: SummarySubscription): Promise<void> {
     const sentAt = this.#options.clock.now();
     const response = await this.#bounded<RefreshResponse>(
-      subscription.refresh(this.#expires),
+      subscription.refresh(this.#lifetime()),
       () => undefined,
     );
     // A NOTIFY may have ended it, and another may be under way by now.
     if (!this.#isWatched(entry) || entry.subscription !== subscription) return;
     this.#judge(response, sentAt);
+    if (response.kind === 'rejected' && response.status === 481) this.#hasten();
     this.#turn(entry, afterRefresh(entry.watch, response, this.#surroundings()));
+  }
+
+  /** A voicemail that does not know one subscription may have restarted, and know none: all are refreshed as the pace allows. */
+  #hasten(): void {
+    const now = this.#options.clock.now();
+    if (now - this.#hastenedAt < VOICEMAIL_LIMITS.hastenGap) return;
+    this.#hastenedAt = now;
+    for (const entry of this.#entries.values()) {
+      if (entry.watch.phase === 'subscribed' && entry.watch.heard) this.#steps.set(entry, now);
+    }
+  }
+
+  /** Seconds to ask for. */
+  #lifetime(): number {
+    const { shortest, longest } = VOICEMAIL_LIMITS.expires;
+    const { from } = VOICEMAIL_LIMITS.refreshWindow;
+    const bearable = this.#entries.size / (this.#rate * VOICEMAIL_LIMITS.refreshShare * from);
+    const wanted = this.#options.expires ?? Math.ceil(Math.min(Math.max(bearable, shortest), longest));
+    return Math.max(wanted, this.#minExpires);
   }
 
   /** Gives an answer up after a while; `onLate` is told of one that comes after all. Never rejects. */
@@ -290,7 +314,7 @@ class Watcher implements VoicemailWatcher {
     const { user } = entry;
     this.#enter(entry, turn.watch);
     if (turn.drop === true) this.#dropSubscription(entry);
-    if (turn.minExpires !== undefined) this.#expires = Math.max(this.#expires, turn.minExpires);
+    if (turn.minExpires !== undefined) this.#minExpires = Math.max(this.#minExpires, turn.minExpires);
     if (turn.refusedWith !== undefined) this.#signs.tellRefusal(user, turn.refusedWith);
     if (turn.letGo === true && turn.dueAt !== null) {
       this.#dismiss(user);
@@ -313,7 +337,7 @@ class Watcher implements VoicemailWatcher {
 
   #surroundings(): WatchSurroundings {
     const { clock, random } = this.#options;
-    return { now: clock.now(), expires: this.#expires, fraction: () => random.fraction() };
+    return { now: clock.now(), expires: this.#lifetime(), fraction: () => random.fraction() };
   }
 
   #judge(response: SubscribeResponse | RefreshResponse, sentAt: number): void {

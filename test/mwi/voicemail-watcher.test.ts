@@ -62,6 +62,7 @@ describe('the watch over the voicemail', function () {
       node: 'one',
       clock,
       random: seededRandom(7),
+      expires: 3600,
       logger,
       metrics: noMetrics,
       ...options,
@@ -227,6 +228,39 @@ describe('the watch over the voicemail', function () {
     await clock.advance(HOUR);
     expect(kinds()).to.deep.equal(['subscribe', 'refresh', 'subscribe']);
     expect(standing()).to.include('Voice-Message: 5/0');
+  });
+
+  it('refreshes all at once, as the pace allows, when one is not known any more', async () => {
+    for (let i = 0; i < 300; i++) store.addMailbox(user(i));
+    start({ rate: 100 });
+    await clock.advance(10 * MINUTE);
+    expect(voicemail.subscriptions).to.equal(300);
+    voicemail.restart();
+    for (let i = 0; i < 300; i++) voicemail.set(user(i), i);
+    await clock.advance(36 * MINUTE);
+    for (let i = 0; i < 300; i++) expect(store.standing(user(i))).to.include(`Voice-Message: ${i}/0`);
+    expect(voicemail.subscriptions).to.equal(300);
+  });
+
+  it('asks for lives that are short for few users, and longer for many', async () => {
+    store.addMailbox(ALICE);
+    const watcher = startVoicemailWatcher({
+      store,
+      subscriber: voicemail.connection(),
+      node: 'one',
+      rate: 1,
+      clock,
+      random: seededRandom(7),
+      logger,
+      metrics: noMetrics,
+    });
+    watchers.push(watcher);
+    await clock.advance(SECOND);
+    for (let i = 0; i < 1_000; i++) store.addMailbox(user(i));
+    await clock.advance(20 * MINUTE);
+    const lives = voicemail.requests.map(({ expires }) => expires);
+    expect(lives[0]).to.equal(VOICEMAIL_LIMITS.expires.shortest);
+    expect(lives.at(-1)).to.be.within(2_000, VOICEMAIL_LIMITS.expires.longest);
   });
 
   for (const reason of ['deactivated', 'timeout', '']) {
