@@ -153,6 +153,7 @@ async function doctor(
       audit: store,
       clock: systemClock,
       expectedBody: (record, now) => bodies.bodyOf(record, now),
+      beacon: config.MESSAGE_ACCOUNT,
       ...(only.length === 0 ? {} : { only }),
       ...fetcherOf(fetching),
     };
