@@ -42,6 +42,8 @@ export const VOICEMAIL_LIMITS = {
   quickEnd: 10_000,
   /** Pause after an answer that will not change by itself, and its half again as jitter. */
   refusedRetry: 900_000,
+  /** The same where no user's subscription would be taken: the voicemail does not serve them. */
+  unservedRetry: 4 * 3_600_000,
   /** How long a claim of a watch holds, and how long before its end it is renewed. */
   claim: 180_000,
   renewLead: 90_000,

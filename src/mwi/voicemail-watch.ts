@@ -258,8 +258,11 @@ function failedAgain(
 }
 
 /** Nothing changes by itself: after a long while, by whoever takes the watch then. */
-function refused({ now, fraction }: WatchSurroundings): WatchTurn {
-  const pause = VOICEMAIL_LIMITS.refusedRetry * (1 + fraction() / 2);
+function refused(
+  { now, fraction }: WatchSurroundings,
+  retry: number = VOICEMAIL_LIMITS.refusedRetry,
+): WatchTurn {
+  const pause = retry * (1 + fraction() / 2);
   return { watch: NEW_WATCH, dueAt: now + pause, letGo: true };
 }
 
@@ -274,8 +277,13 @@ function rejected(
     return { watch: { phase: 'unasked', failures }, dueAt: surroundings.now, minExpires: longer };
   }
   if (mayPass(status)) return failedAgain(failures, response, surroundings);
-  return { ...refused(surroundings), refusedWith: status };
+  const { refusedRetry, unservedRetry } = VOICEMAIL_LIMITS;
+  const retry = UNSERVED.has(status) ? unservedRetry : refusedRetry;
+  return { ...refused(surroundings, retry), refusedWith: status };
 }
+
+/** Method not allowed, bad event, not implemented: so it is for every user. */
+const UNSERVED: ReadonlySet<number> = new Set([405, 489, 501]);
 
 /** RFC 3261 §21.4.17: what 423 asks for, when it can help. */
 function longerLife(
