@@ -5,16 +5,18 @@ export const MWI_LIMITS = {
   /** Between two PUBLISHes for one lamp: the first leaves at once, and a burst of texts costs a handful. */
   minGap: 300,
   /** Between two looks into the store: a burst of commits is not a burst of queries. */
-  claimGap: 25,
+  claimGap: 10,
   /** The pace of PUBLISHes. */
   pace: {
     /** What may leave at once after a rest: what the rate allows in so many ms. */
     burst: 100,
-    /** An answer that takes longer tells of a server that is at its end, ms: RFC 3261's T1, when UDP begins to repeat. */
-    slowAnswer: 500,
+    /** An answer that takes longer tells of a server that is at its end, ms; over UDP repeats begin after 500 (RFC 3261's T1). */
+    slowAnswer: 200,
+    /** A timer that fires so late tells that our own process is at its end, ms: texts go before lamps. */
+    lateTimer: 20,
     /** What is left of the rate after signs of overload, which count once in a while. */
     decrease: 0.5,
-    decreaseOnceIn: 1_000,
+    decreaseOnceIn: 500,
     /** With good answers the rate grows by this part of its ceiling a second. */
     increase: 0.1,
     /** It never falls below this part of its ceiling. */

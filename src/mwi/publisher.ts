@@ -113,14 +113,16 @@ class SummaryPublisher implements Publisher {
       this.#askedFor = Math.min(this.#askedFor, at);
       return;
     }
-    const now = this.#options.clock.now();
+    const { clock } = this.#options;
+    const now = clock.now();
     const when = Math.max(at, this.#earliestLook(), now);
     if (this.#timer !== undefined && this.#timer.at <= when) return;
     this.#timer?.timer.cancel();
     this.#timer = undefined;
     if (when > now) {
-      const timer = this.#options.clock.after(when - now, () => {
+      const timer = clock.after(when - now, () => {
         this.#timer = undefined;
+        if (clock.now() - when > MWI_LIMITS.pace.lateTimer) this.#pace.judge('overloaded');
         this.#startLook();
       });
       this.#timer = { at: when, timer };

@@ -108,7 +108,7 @@ describe('publisher', () => {
       for (let index = 0; index < 200; index++) harness.store.change(user(index), counts(1));
       harness.server.roundTrip = 20;
       start({ maxInFlight });
-      await harness.clock.advance((200 / maxInFlight + 4) * MWI_LIMITS.claimGap);
+      await harness.clock.advance((200 / maxInFlight + 4) * (MWI_LIMITS.claimGap + 20));
       expect(harness.server.requests).to.have.length(200);
       expect(harness.server.most).to.deep.equal({ one: 1, all: maxInFlight });
     });
