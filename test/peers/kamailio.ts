@@ -39,6 +39,9 @@ export interface Kamailio {
   resume(): Promise<void>;
   /** halt and resume. */
   restart(): Promise<void>;
+  /** Stops it for a while without a word: nothing answers, and what comes waits in its sockets. */
+  freeze(): void;
+  thaw(): void;
   /** Ends it for good. */
   stop(): Promise<void>;
 }
@@ -78,7 +81,10 @@ export async function startKamailio(options: KamailioOptions): Promise<Kamailio>
       await halt();
       await resume();
     },
+    freeze: () => void program.signal('SIGSTOP'),
+    thaw: () => void program.signal('SIGCONT'),
     stop: async () => {
+      program.signal('SIGCONT');
       await halt();
       await rm(folder, { recursive: true, force: true });
     },
