@@ -152,7 +152,10 @@ describe('the lamp at a real Kamailio', function () {
     });
 
     it('with nothing left in memory, is told everything anew though no text comes', async () => {
-      const { site, lamp } = await startWithOneText({ variant: 'memory' }, { refreshEvery: 1_000 });
+      const { site, lamp } = await startWithOneText(
+        { variant: 'memory', transport: 'udp' },
+        { refreshEvery: 1_000 },
+      );
       await site.kamailio.restart();
       // Kamailio has nothing to say to the new subscription at first; after that, the truth and nothing else.
       await lamp.until(NOTHING_YET);
