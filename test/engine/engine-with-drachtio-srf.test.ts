@@ -352,6 +352,10 @@ describe('the engine under drachtio-srf', () => {
         const dialog = deferred<SrfDialog>();
         await application({
           SUBSCRIBE: (request, response) => {
+            if (request.get('To').includes(';tag=')) {
+              response.send(481);
+              return;
+            }
             void applications[0]
               ?.createUAS(request, response, { headers: { Expires: '600' } })
               .then(dialog.resolve);
@@ -407,6 +411,65 @@ describe('the engine under drachtio-srf', () => {
           }),
         );
         await phone.nextMessage(isResponse(481, 'SUBSCRIBE'));
+      });
+
+      it('goes on with a subscription that only the application knows', async () => {
+        const seen: SrfRequest[] = [];
+        const app = await application({
+          SUBSCRIBE: (request, response) => {
+            seen.push(request);
+            response.send(200, { headers: { Expires: '300' } });
+          },
+        });
+        const phone = await peer(protocol);
+        const [ours, theirs] = ['<sip:a@example.test>;tag=ours', '<sip:a@example.test>;tag=theirs'];
+        const refresh = (cseq: number): Buffer =>
+          rawRequest({
+            method: 'SUBSCRIBE',
+            uri: `sip:127.0.0.1:${portOf(protocol)}`,
+            client: phone,
+            from: theirs,
+            to: ours,
+            callId: `old-${protocol}`,
+            cseq,
+            headers: [contactOf(phone), 'Event: message-summary', 'Expires: 300'],
+          });
+        for (const cseq of [2, 3]) {
+          phone.send(refresh(cseq));
+          const accepted = await phone.nextMessage(
+            (message) => message.status === 200 && message.header('CSeq') === `${cseq} SUBSCRIBE`,
+          );
+          expect(accepted.header('To')).to.equal(ours);
+          expect(accepted.header('Contact')).to.contain(`127.0.0.1:${portOf(protocol)}`);
+        }
+        expect(seen.map(({ stackDialogId }) => stackDialogId ?? '')).to.deep.equal(['', '']);
+
+        const transport = protocol === 'tcp' ? ';transport=tcp' : '';
+        const proxy = `sip:127.0.0.1:${phone.port};lr${transport}`;
+        const notify = await app.request('sip:phone@192.0.2.7', {
+          method: 'NOTIFY',
+          proxy,
+          headers: {
+            From: ours,
+            To: theirs,
+            'Call-ID': `old-${protocol}`,
+            CSeq: '1700000000 NOTIFY',
+            Route: `<${proxy}>, <sip:192.0.2.2;lr>`,
+            Event: 'message-summary',
+            'Subscription-State': 'active;expires=300',
+          },
+        });
+        const answered = responseTo(notify);
+        const got = await phone.nextMessage(isRequest('NOTIFY'));
+        expect(got.startLine).to.equal('NOTIFY sip:phone@192.0.2.7 SIP/2.0');
+        expect(got.headers('Route').join(', ')).to.equal(`<${proxy}>, <sip:192.0.2.2;lr>`);
+        expect(got.header('From')).to.equal(ours);
+        expect(got.header('To')).to.equal(theirs);
+        expect(got.header('Call-ID')).to.equal(`old-${protocol}`);
+        expect(got.header('CSeq')).to.equal('1700000000 NOTIFY');
+        expect(got.header('Contact')).to.contain(`127.0.0.1:${portOf(protocol)}`);
+        phone.send(rawResponse(got, 200, 'OK'));
+        expect((await answered).status).to.equal(200);
       });
 
       it('keeps a NOTIFY that overtakes the 2xx to our SUBSCRIBE until the application has its dialog', async () => {
@@ -591,6 +654,25 @@ describe('the engine under drachtio-srf', () => {
     expect(refused.header('Allow').split(', ')).to.include.members(['MESSAGE', 'ACK', 'BYE', 'CANCEL']);
   });
 
+  it('asks the application about a SUBSCRIBE of an unknown dialog, and about no other request', async () => {
+    const handed: string[] = [];
+    const note = (request: SrfRequest, response: SrfResponse): void => {
+      handed.push(request.method);
+      response.send(481, { headers: { 'X-By': 'application' } });
+    };
+    const bob = await peer();
+    const ask = async (method: string): Promise<RawMessage> => {
+      const to = '<sip:a@example.test>;tag=unknown';
+      bob.send(rawRequest({ method, uri: 'sip:a@example.test', client: bob, to, headers: [contactOf(bob)] }));
+      return await bob.nextMessage((message) => message.header('CSeq').endsWith(` ${method}`));
+    };
+    expect((await ask('SUBSCRIBE')).status, 'while nobody can say that it is gone').to.equal(503);
+    const methods = ['SUBSCRIBE', 'NOTIFY', 'MESSAGE', 'INVITE', 'PUBLISH', 'INFO'];
+    await application(Object.fromEntries(methods.map((method) => [method, note])));
+    for (const method of methods) expect((await ask(method)).status, method).to.equal(481);
+    expect(handed).to.deep.equal(['SUBSCRIBE']);
+  });
+
   it('answers 483, 482, 481, 500 and 400 where RFC 3261 says so', async () => {
     let handed = 0;
     await application({
@@ -610,8 +692,10 @@ describe('the engine under drachtio-srf', () => {
     bob.send(message.replace(/branch=\w+/, 'branch=z9hG4bKotherway'));
     await bob.nextMessage(isResponse(482));
     const to = '<sip:a@example.test>;tag=unknown';
-    bob.send(rawRequest({ method: 'MESSAGE', uri: 'sip:a@example.test', client: bob, to }));
-    await bob.nextMessage(isResponse(481));
+    for (const method of ['MESSAGE', 'SUBSCRIBE', 'NOTIFY', 'INVITE', 'BYE', 'INFO']) {
+      bob.send(rawRequest({ method, uri: 'sip:a@example.test', client: bob, to, headers: [contactOf(bob)] }));
+      await bob.nextMessage(isResponse(481, method));
+    }
     bob.send(rawRequest({ method: 'INVITE', uri: 'sip:a@example.test', client: bob }));
     expect((await bob.nextMessage(isResponse(400))).startLine).to.contain('Missing Contact');
     const headers = [contactOf(bob)];

@@ -35,6 +35,10 @@ describe('the engine', () => {
   async function dialogFor(method: 'INVITE' | 'SUBSCRIBE', peer: RawSipClient): Promise<Peered> {
     const opened = deferred<SrfDialog>();
     const open = (request: SrfRequest, response: SrfResponse): void => {
+      if (request.get('To').includes(';tag=')) {
+        response.send(481);
+        return;
+      }
       const options = method === 'INVITE' ? { localSdp: SDP } : { headers: { Expires: '60' } };
       void app.createUAS(request, response, options).then(opened.resolve);
     };

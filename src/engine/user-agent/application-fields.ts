@@ -2,10 +2,13 @@ import type { ApplicationMessage } from '../control/application-message.ts';
 import { UnusableMessage } from '../control/application-message.ts';
 
 /** Headers the engine alone writes, in lower case; an application's are dropped. */
-const ENGINE_OWN: ReadonlySet<string> = new Set(['via', 'v', 'route', 'record-route', 'content-length', 'l']);
+const ENGINE_OWN: ReadonlySet<string> = new Set(['via', 'v', 'record-route', 'content-length', 'l']);
 
-/** Headers an application may set in some messages and that are filled in where it does not. */
-const SETTABLE: ReadonlySet<string> = new Set(['from', 'to', 'call-id', 'cseq', 'contact', 'max-forwards']);
+/** Headers an application may set in some messages; but for Route they are filled in where it does not. */
+const SETTABLE: ReadonlySet<string> = new Set([
+  'route',
+  ...['from', 'to', 'call-id', 'cseq', 'contact', 'max-forwards'],
+]);
 
 const COMPACT: Readonly<Record<string, string>> = {
   f: 'from',
@@ -17,7 +20,7 @@ const COMPACT: Readonly<Record<string, string>> = {
 
 /** An application's headers, sorted by whose word counts. */
 export interface ApplicationFields {
-  /** Lower-case name to value, of those the engine would fill in. */
+  /** Lower-case name to value, of those whose place the engine decides. */
   readonly settable: ReadonlyMap<string, string>;
   /** All others, as they stand. */
   readonly others: readonly (readonly [name: string, value: string])[];
@@ -33,7 +36,9 @@ export function applicationFields(message: ApplicationMessage): ApplicationField
     const full = COMPACT[lower] ?? lower;
     if (ENGINE_OWN.has(full)) continue;
     if (SETTABLE.has(full)) {
-      settable.set(full, value);
+      // Several fields of one name are one list (RFC 3261 §7.3.1); of the others there is but one.
+      const before = full === 'route' ? settable.get(full) : undefined;
+      settable.set(full, before === undefined ? value : `${before}, ${value}`);
       continue;
     }
     if (full === 'content-type') typed = true;

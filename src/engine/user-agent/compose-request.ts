@@ -29,12 +29,13 @@ export interface Way {
 /** Requests that may create a dialog or move our Contact in one. */
 const WITH_CONTACT: ReadonlySet<string> = new Set(['INVITE', 'SUBSCRIBE', 'NOTIFY', 'UPDATE', 'REFER']);
 
-/** Requests that always carry one of ours outside of a dialog. */
-const NEEDS_CONTACT: ReadonlySet<string> = new Set(['INVITE', 'SUBSCRIBE']);
+/** Requests that always carry one of ours outside of a dialog (RFC 3261 §8.1.1.8, RFC 6665 §8.2). */
+const NEEDS_CONTACT: ReadonlySet<string> = new Set(['INVITE', 'SUBSCRIBE', 'NOTIFY']);
 
 /**
  * Fills in what a request needs (RFC 3261 §8.1.1). The application's From, To, Call-ID, CSeq, Contact and Max-Forwards
- * count outside of a dialog; within one only its Contact and Max-Forwards.
+ * count outside of the dialogs known here, and its Route too when To has a tag: it goes on with a dialog of its own. Within
+ * a dialog only its Contact and Max-Forwards count.
  */
 export function composeRequest(draft: RequestDraft, way: Way): SipRequest {
   const { method, uri, fields, dialogHeaders } = draft;
@@ -59,9 +60,13 @@ function addressHeaders(
 ): readonly (readonly [string, string])[] {
   const from = withOwnHost(settable.get('from') ?? `<sip:${way.hostPort}>`, way);
   const sequence = /^\d{1,10}/.exec(settable.get('cseq') ?? '')?.[0] ?? '1';
+  const to = settable.get('to') ?? `<${uri}>`;
+  // The way of a dialog; of any other request the next hop is what the application says by `proxy`.
+  const route = tagOf(to) === '' ? undefined : settable.get('route');
   return [
+    ...(route === undefined ? [] : [['Route', route] as const]),
     ['From', tagOf(from) === '' ? `${nameAddressForm(from)};tag=${localTag}` : from],
-    ['To', settable.get('to') ?? `<${uri}>`],
+    ['To', to],
     ['Call-ID', settable.get('call-id') ?? callId],
     ['CSeq', `${sequence} ${method}`],
   ];

@@ -125,7 +125,9 @@ export class IncomingRequest implements ServerTransactionUser {
     const { status } = response;
     const { method } = this.arrival.request;
     const success = status >= 200 && status < 300;
-    const begins = success && this.dialog === undefined && DIALOG_CREATING.has(method);
+    const tagged = tagOf(this.arrival.request.headers.get('To')) !== '';
+    // With a tag in To it belongs to a dialog that only the application knows.
+    const begins = success && this.dialog === undefined && !tagged && DIALOG_CREATING.has(method);
     const dialog = begins ? this.#judge.dialogBegins(this, response) : this.dialog;
     const bytes = this.#transaction.respond(response);
     if (success && dialog !== undefined) this.#judge.succeeded(this, dialog, response, bytes);

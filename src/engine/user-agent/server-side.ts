@@ -198,7 +198,7 @@ export class ServerSide implements AnswerJudge {
     const { dialogs } = this.#surroundings;
     const dialog = this.#dialogOf(request);
     if (dialog === undefined) {
-      this.#refusals.refuse(arrival, 481);
+      this.#takeUnknownDialog(arrival);
       return;
     }
     const state = afterRequest(dialog.state, request);
@@ -217,6 +217,20 @@ export class ServerSide implements AnswerJudge {
     if (dialog.kind === 'INVITE') dialogs.keep(dialog, DIALOG_LIMITS.inviteIdle);
     else dialogs.spare(dialog);
     this.#handOver(arrival, dialog.owner, dialog);
+  }
+
+  /**
+   * RFC 3261 §12.2.2: a request of no dialog known here gets 481. An application may go on with a subscription from before
+   * this engine began, so it is asked about SUBSCRIBE; while it cannot be asked nobody knows that the dialog is gone.
+   */
+  #takeUnknownDialog(arrival: Arrival): void {
+    const { control } = this.#surroundings;
+    const subscribes = arrival.request.method === 'SUBSCRIBE';
+    const application = subscribes ? control.next('subscribe') : undefined;
+    if (application !== undefined) this.#handOver(arrival, application);
+    else if (subscribes && (control.verbs.size === 0 || control.wants('subscribe'))) {
+      this.#refusals.refuseUnwanted(arrival, control);
+    } else this.#refusals.refuse(arrival, 481);
   }
 
   #handOver(arrival: Arrival, application: Application, dialog?: Dialog): void {

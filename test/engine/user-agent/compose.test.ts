@@ -56,6 +56,41 @@ describe('a request of an application', () => {
     expect(headers.get('Max-Forwards')).to.equal('5');
   });
 
+  it('of a dialog that only the application knows keeps its Route, in order and before From', () => {
+    const text = serializeMessage(
+      request(
+        'NOTIFY sip:phone@192.0.2.7 SIP/2.0\r\nFrom: <sip:al@example.test>;tag=ours\r\nTo: <sip:al@example.test>;tag=theirs\r\nCall-ID: theirs\r\nCSeq: 1700000000 NOTIFY\r\nroute: <sip:192.0.2.1;lr>, <sip:192.0.2.2;lr>\r\nRoute: <sip:192.0.2.3;lr>\r\n\r\n',
+      ),
+    ).toString();
+    expect(text.split('\r\n').slice(3, 9)).to.deep.equal([
+      'Route: <sip:192.0.2.1;lr>, <sip:192.0.2.2;lr>, <sip:192.0.2.3;lr>',
+      'From: <sip:al@example.test>;tag=ours',
+      'To: <sip:al@example.test>;tag=theirs',
+      'Call-ID: theirs',
+      'CSeq: 1700000000 NOTIFY',
+      'Contact: <sip:192.0.2.5:5060>',
+    ]);
+  });
+
+  it('in a dialog the engine knows takes the dialog’s Route and not its own', () => {
+    const message = parseApplicationMessage(
+      Buffer.from('NOTIFY sip:placeholder SIP/2.0\r\nRoute: <sip:evil>\r\n\r\n'),
+    );
+    const { headers } = composeRequest(
+      {
+        method: 'NOTIFY',
+        uri: 'sip:phone@192.0.2.7',
+        fields: applicationFields(message),
+        body: message.body,
+        localTag: '',
+        callId: '',
+        dialogHeaders: [['Route', '<sip:192.0.2.1;lr>']],
+      },
+      WAY,
+    );
+    expect(headers.all('Route')).to.deep.equal(['<sip:192.0.2.1;lr>']);
+  });
+
   it('drops its Via, Route, Record-Route and Content-Length', () => {
     const text = serializeMessage(
       request(
@@ -105,7 +140,7 @@ describe('a response of an application', () => {
   }
 
   it('to an INVITE repeats its Vias and route, and has our tag and Contact', () => {
-    expect(response('SIP/2.0 200 OK\r\nX-Y: z\r\nVia: evil\r\nTo: <sip:evil>')).to.equal(
+    expect(response('SIP/2.0 200 OK\r\nX-Y: z\r\nVia: evil\r\nRoute: <sip:evil>\r\nTo: <sip:evil>')).to.equal(
       'SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nVia: SIP/2.0/UDP b\r\nFrom: <sip:a@x>;tag=f\r\nTo: <sip:b@x>;tag=ours\r\nCall-ID: c\r\nCSeq: 3 INVITE\r\nRecord-Route: <sip:p;lr>\r\nContact: <sip:192.0.2.5:5060>\r\nX-Y: z\r\nContent-Length: 0\r\n\r\n',
     );
   });
