@@ -1,5 +1,6 @@
-import { expect } from 'chai';
 import { setTimeout as pause } from 'node:timers/promises';
+
+import { expect } from 'chai';
 
 import { MsrpChat, chatOffer, pathOf } from '../doubles/msrp-chat.ts';
 import { LampSite, MAILBOX, addressOf, textsSummary } from './lamp-site.ts';

@@ -1,5 +1,6 @@
-import { expect } from 'chai';
 import { setTimeout as pause } from 'node:timers/promises';
+
+import { expect } from 'chai';
 
 import { LampSite, textsSummary } from './lamp-site.ts';
 import { requirePeer } from './require-peer.ts';
