@@ -23,6 +23,13 @@ export class NoSipServer extends MailboxError {
   }
 }
 
+/** The connection to the SIP server ended before it told what became of a request. */
+export class SipServerLost extends MailboxError {
+  constructor(name: string) {
+    super('SIP_SERVER_LOST', `the connection to the SIP server ${name} is gone`);
+  }
+}
+
 /** A request from the network, with what it takes to answer it. */
 export interface Incoming {
   readonly request: DrachtioRequest;
@@ -64,6 +71,8 @@ interface Server {
   readonly name: string;
   readonly client: DrachtioClient;
   connected: boolean;
+  /** Ends each request in flight, when the connection that would bring its answer is gone. */
+  readonly losers: Set<() => void>;
 }
 
 /** Our end towards the SIP servers: hands requests to routes, sends ours through whichever server is connected. */
@@ -101,18 +110,18 @@ export class SipAgent implements RequestSender {
     });
   }
 
-  /** Leaves the servers; requests in flight end by their deadlines. */
+  /** Leaves the servers; requests in flight reject with {@link SipServerLost}. */
   stop(): void {
     this.#stopped = true;
     for (const server of this.#servers) {
       if (server.connected) server.client.disconnect();
-      server.connected = false;
+      this.#setConnected(server, false);
     }
   }
 
   /**
    * Sends a request outside of any dialog and waits for its final response.
-   * @throws NoSipServer, DeadlineExceeded, or what the server said of a request it could not send
+   * @throws NoSipServer, SipServerLost, DeadlineExceeded, or what the server said of a request it could not send
    */
   async request(uri: string, options: DrachtioRequestOptions): Promise<DrachtioResponse> {
     return await this.#request(this.#nextConnected(), uri, options);
@@ -144,14 +153,24 @@ export class SipAgent implements RequestSender {
         });
       });
     });
-    const response = await withDeadline(
-      this.#options.clock,
-      SIP_LIMITS.requestDeadline,
-      options.method,
-      answer,
-    );
+    const response = await this.#answered(server, options.method, answer);
     this.#origins.set(response, server);
     return response;
+  }
+
+  /** Waits for `answer` for a bounded time; the client library never tells when its connection is gone. */
+  async #answered<T>(server: Server, method: string, answer: Promise<T>): Promise<T> {
+    let lose = (): void => undefined;
+    const lost = new Promise<never>((_resolve, reject) => {
+      lose = () => reject(new SipServerLost(server.name));
+    });
+    server.losers.add(lose);
+    try {
+      const { clock } = this.#options;
+      return await withDeadline(clock, SIP_LIMITS.requestDeadline, method, Promise.race([answer, lost]));
+    } finally {
+      server.losers.delete(lose);
+    }
   }
 
   #nextConnected(): Server {
@@ -168,7 +187,7 @@ export class SipAgent implements RequestSender {
   ): void {
     const { logger, secret } = this.#options;
     const client = createDrachtioClient();
-    const server: Server = { name: `${host}:${port}`, client, connected: false };
+    const server: Server = { name: `${host}:${port}`, client, connected: false, losers: new Set() };
     this.#servers.push(server);
     client.on('connect', (error, listening) => {
       if (error) {
@@ -194,7 +213,7 @@ export class SipAgent implements RequestSender {
     });
     for (const [method, route] of Object.entries(routes)) {
       client.use(method.toLowerCase(), (request, response) => {
-        void this.#handle(client, route, request, response);
+        void this.#handle(server, route, request, response);
       });
     }
     client.connect({
@@ -208,16 +227,19 @@ export class SipAgent implements RequestSender {
   }
 
   async #openDialog(
-    client: DrachtioClient,
+    server: Server,
     request: DrachtioRequest,
     response: DrachtioResponse,
     options: { localSdp?: string; headers?: HeaderMap },
   ): Promise<DrachtioDialog> {
     const { clock, logger } = this.#options;
-    const opening = client.createUAS(request, response, options);
+    const opening = server.client.createUAS(request, response, options);
     try {
       const operation = `answering ${request.method}`;
-      return await withDeadline(clock, SIP_LIMITS.answerDeadline, operation, opening);
+      const dialog = await withDeadline(clock, SIP_LIMITS.answerDeadline, operation, opening);
+      const send = dialog.request.bind(dialog);
+      dialog.request = (sent) => this.#answered(server, sent.method, send(sent));
+      return dialog;
     } catch (error) {
       // A dialog that comes up after all belongs to nobody.
       opening
@@ -229,11 +251,12 @@ export class SipAgent implements RequestSender {
 
   #setConnected(server: Server, connected: boolean): void {
     server.connected = connected;
+    if (!connected) for (const lose of server.losers) lose();
     this.#connected.set(this.#servers.filter((each) => each.connected).length);
   }
 
   async #handle(
-    client: DrachtioClient,
+    server: Server,
     route: Route,
     request: DrachtioRequest,
     response: DrachtioResponse,
@@ -243,7 +266,7 @@ export class SipAgent implements RequestSender {
       await route({
         request,
         response,
-        openDialog: (options) => this.#openDialog(client, request, response, options),
+        openDialog: (options) => this.#openDialog(server, request, response, options),
       });
     } catch (error) {
       const refusal =

@@ -169,6 +169,7 @@ describe('our subscription to a message summary', function () {
       const subscription = await accepted();
       await notified(1);
       await voicemail.stop();
+      await presence.stop();
       await serve();
       const answer = await subscription.refresh(300);
       expect(answer).to.deep.include({ kind: 'rejected', status: 481 });
