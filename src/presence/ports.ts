@@ -48,9 +48,65 @@ export interface Notification {
 
 /** One subscriber's dialog, implemented over SIP. */
 export interface SubscriberDialog {
+  /** At most 64 characters, the same for the same dialog in another process. */
   readonly id: string;
   /** Sends a NOTIFY in the dialog. Resolves with the final status, 0 when unanswered; never rejects. */
   notify(notification: Notification): Promise<number>;
   /** The subscription ended: nothing more is sent in the dialog. */
   drop(): void;
+}
+
+/** A SUBSCRIBE in a dialog that stands. */
+export interface RefreshCommand {
+  /** The Event header, parameters included; that of the first SUBSCRIBE when it is left out. */
+  readonly event?: string;
+  /** Seconds. */
+  readonly expires?: number;
+  /** What the dialog is now (see {@link KeptSubscription.dialog}): a refresh may move the subscriber's Contact. */
+  readonly dialog: string;
+}
+
+/** A publication as it is kept over a restart. */
+export interface KeptPublication {
+  /** Of ours, the same while entity tags come and go; at most 64 characters. */
+  readonly id: string;
+  readonly presentity: AddressOfRecord;
+  /** Event type. */
+  readonly event: string;
+  /** The one that was given out last. */
+  readonly entityTag: string;
+  readonly body: string;
+  /** Epoch ms. */
+  readonly expiresAt: number;
+  /** Grows with every body that comes. */
+  readonly order: number;
+}
+
+/** A subscription as it is kept over a restart. */
+export interface KeptSubscription {
+  /** {@link SubscriberDialog.id} */
+  readonly id: string;
+  readonly presentity: AddressOfRecord;
+  /** The Event header, with the `id` the subscriber gave. */
+  readonly event: string;
+  /** Epoch ms. */
+  readonly expiresAt: number;
+  /** All it takes to go on with the dialog in another process; the SIP side alone reads it. */
+  readonly dialog: string;
+}
+
+/**
+ * Keeps publications and subscriptions. A write resolves once it is committed and rejects when it may not have been; writes
+ * are done in the order they are asked for, and one of an `id` that is there takes its place.
+ */
+export interface PresenceStore {
+  savePublication(publication: KeptPublication): Promise<void>;
+  removePublication(id: string): Promise<void>;
+  saveSubscription(subscription: KeptSubscription): Promise<void>;
+  removeSubscription(id: string): Promise<void>;
+  /** What is kept, those that expired included, at most `limit` of them and in no order. */
+  publications(limit: number): AsyncIterable<KeptPublication>;
+  subscriptions(limit: number): AsyncIterable<KeptSubscription>;
+  /** Forgets what had expired before `now`, epoch ms. */
+  removeExpired(now: number): Promise<void>;
 }

@@ -25,6 +25,9 @@ export const STORE_LIMITS = {
    * of inserts, commits may come in another. */
   watchPage: 400,
   watchOverlap: 100,
+  /** Publications or subscriptions of the built-in presence server read, or forgotten when they expired, in one go. */
+  keptPage: 5_000,
+  expiredBatch: 1_000,
   /** Attempts of a transaction that lost against another one, and the longest pause before the next. */
   attempts: 6,
   retryPause: 50,

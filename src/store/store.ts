@@ -5,11 +5,13 @@ import type { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import type { AddressBook, DepositStore, RetrievalStore } from '../mailbox/ports.ts';
 import type { LampAudit, SummaryStore, VoicemailStore } from '../mwi/ports.ts';
+import type { PresenceStore } from '../presence/ports.ts';
 import { MailboxAddresses } from './address-book.ts';
 import { Database } from './database.ts';
 import { DepositWriter } from './deposit-writer.ts';
 import { LampReader } from './lamp-audit.ts';
 import { checkSchema, checkServer, migrate } from './migrate.ts';
+import { PresenceRecords } from './presence-records.ts';
 import { RetrievalReader } from './retrieval-reader.ts';
 import { SummaryLedger } from './summary-ledger.ts';
 import { VoicemailLedger } from './voicemail-ledger.ts';
@@ -31,6 +33,8 @@ export interface StoreOptions {
 /** Everything the program keeps. Any number of nodes may share a database server; an SQLite file is for one node. */
 export interface Store
   extends DepositStore, RetrievalStore, SummaryStore, VoicemailStore, AddressBook, LampAudit {
+  /** What the built-in presence server of `node` keeps. */
+  presence(node: string): PresenceStore;
   /** Resolves when the database answers. @throws StoreUnavailable */
   ready(): Promise<void>;
   close(): Promise<void>;
@@ -78,6 +82,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     releaseWatches: (node) => voicemails.releaseWatches(node),
     lamps: (range) => audit.lamps(range),
     totals: (now) => audit.totals(now),
+    presence: (node) => new PresenceRecords(database, node),
     ready: async () => {
       await database.run('answer', (knex) => knex.raw('select 1'));
     },
