@@ -2,7 +2,7 @@
 MAKEFLAGS += --jobs=2 --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test bench lint format peers clean
+.PHONY: help run demo test bench reference lint format peers clean
 
 # A Node that came with its C headers compiles better-sqlite3 against those instead of fetching others.
 NODE_PREFIX := $(shell node -p 'path.resolve(process.execPath, "../..")')
@@ -21,7 +21,7 @@ SQLITE := node_modules/.sqlite-works
 BUILT := dist/.built
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: $(BUILT) $(SQLITE) ## Install, build, and serve
 	@exec node dist/src/main.js
@@ -34,8 +34,12 @@ test: $(BUILT) $(SQLITE) peers ## Everything that is checked, against the real p
 	@npm run --silent lint
 	@npm test --silent
 
-bench: $(BUILT) $(SQLITE) ## Measure
+bench: $(BUILT) $(SQLITE) peers ## Measure, with the peers beside
 	@node dist/test/bench/main.js
+
+reference: $(PACKAGES) ## Write the variables into README.md and .env.example
+	@node --import=tsx src/reference.ts
+	@npm run --silent format
 
 lint: $(PACKAGES) ## Look for what the compiler lets pass
 	@npm run --silent lint

@@ -30,7 +30,6 @@ import type { AdmissionPolicy } from './sip/admission.ts';
 import type { Route } from './sip/agent.ts';
 import { NoSipServer, SipAgent } from './sip/agent.ts';
 import { AuthenticatedRequests } from './sip/authenticated-requests.ts';
-import type { Credentials } from './sip/digest.ts';
 import { inviteRoute } from './sip/invite-route.ts';
 import { messageRoute } from './sip/message-route.ts';
 import { optionsRoute } from './sip/options-route.ts';
@@ -44,6 +43,7 @@ import { TrustedProxies } from './sip/trust.ts';
 import { UnsolicitedNotifySender } from './sip/unsolicited-notify-sender.ts';
 import type { Store } from './store/store.ts';
 import { openStore } from './store/store.ts';
+import { sipCredentials } from './sip-credentials.ts';
 import { summarySettings } from './summary-settings.ts';
 
 /** How long requests wait for the routes of a program that just started, ms. */
@@ -118,7 +118,7 @@ async function start(
   const requests = new AuthenticatedRequests({
     ...surroundings,
     sender: agent,
-    credentials: credentialsOf(config),
+    credentials: sipCredentials(config),
   });
 
   const retrievals = new Retrievals({ ...surroundings, store });
@@ -204,12 +204,6 @@ async function start(
     ready,
     stop,
   };
-}
-
-function credentialsOf(config: Config): Credentials | undefined {
-  const { SIP_AUTH_USER: username, SIP_AUTH_PASSWORD: password, SIP_AUTH_REALM: realm } = config;
-  if (username === '') return undefined;
-  return { username, password, ...(realm === '' ? {} : { realm }) };
 }
 
 /** To whom and how lamps are published: a presence server of the site's, our own, or the phones themselves. */

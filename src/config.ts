@@ -245,6 +245,12 @@ function firstOf(domains: readonly string[]): string {
   return domains[0] ?? 'localhost';
 }
 
+/** Where a SIP URI leads: host and port, whoever the user and whatever the transport. */
+function hop(uri: string): string {
+  const [, host = '', port = '5060'] = /^sips?:(?:[^@]*@)?(\[[^\]]*\]|[^:;?]+)(?::(\d+))?/i.exec(uri) ?? [];
+  return `${host.toLowerCase()}:${port}`;
+}
+
 /** Settings that are fine alone and wrong together. */
 function conflicts(settings: z.infer<typeof VARIABLES>): ConfigFault[] {
   const faults: ConfigFault[] = [];
@@ -255,6 +261,11 @@ function conflicts(settings: z.infer<typeof VARIABLES>): ConfigFault[] {
   if ((settings.SIP_AUTH_USER === '') !== (settings.SIP_AUTH_PASSWORD === '')) {
     const missing = settings.SIP_AUTH_USER === '' ? 'SIP_AUTH_USER' : 'SIP_AUTH_PASSWORD';
     faults.push({ variable: missing, problem: 'user name and password are given together or not at all' });
+  }
+  const { VOICEMAIL_MWI: voicemail, PRESENCE_SERVER: presence } = settings;
+  if (voicemail !== undefined && presence !== undefined && hop(voicemail) === hop(presence)) {
+    const problem = 'must not be PRESENCE_SERVER: it would tell us our own words';
+    faults.push({ variable: 'VOICEMAIL_MWI', problem });
   }
   if (settings.MWI_UNSOLICITED === 'on' && settings.PRESENCE_SERVER !== undefined) {
     faults.push({ variable: 'MWI_UNSOLICITED', problem: 'is for sites without PRESENCE_SERVER' });

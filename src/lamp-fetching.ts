@@ -7,9 +7,9 @@ import { hexToken, systemRandom } from './core/random.ts';
 import { startEngine } from './engine/engine.ts';
 import type { LampFetcher } from './mwi/convergence.ts';
 import type { Route } from './sip/agent.ts';
+import { sipCredentials } from './sip-credentials.ts';
 import { SipAgent } from './sip/agent.ts';
 import { AuthenticatedRequests } from './sip/authenticated-requests.ts';
-import type { Credentials } from './sip/digest.ts';
 import { SipRefusal } from './sip/refusal.ts';
 import { SipSummarySubscriber } from './sip/summary-subscriber.ts';
 
@@ -72,21 +72,11 @@ export async function startLampFetching(config: Config): Promise<LampFetching> {
     agent.stop();
     await engine.close();
   };
-  const credentials = credentialsOf(config);
+  const credentials = sipCredentials(config);
   const requests = new AuthenticatedRequests({ ...surroundings, sender: agent, credentials });
   const subscriber = new SipSummarySubscriber({ ...surroundings, requests, agent, nextHop: hop });
   await agent.start({ NOTIFY: notifyRoute(subscriber) });
   return { fetch: (target) => subscriber.fetch(target, hop, DEADLINE), close };
-}
-
-function credentialsOf({
-  SIP_AUTH_USER,
-  SIP_AUTH_PASSWORD,
-  SIP_AUTH_REALM,
-}: Config): Credentials | undefined {
-  if (SIP_AUTH_USER === '') return undefined;
-  const realm = SIP_AUTH_REALM === '' ? {} : { realm: SIP_AUTH_REALM };
-  return { username: SIP_AUTH_USER, password: SIP_AUTH_PASSWORD, ...realm };
 }
 
 function notifyRoute(subscriber: SipSummarySubscriber): Route {

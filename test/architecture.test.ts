@@ -13,7 +13,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   presence: ['core', 'im'],
   mailbox: ['core', 'im', 'msrp'],
   mwi: ['core', 'im', 'mailbox/ports.ts'],
-  store: ['core', 'mailbox/ports.ts', 'mwi/ports.ts'],
+  store: ['core', 'mailbox/ports.ts', 'mwi/ports.ts', 'presence/ports.ts'],
   ops: [
     'core',
     'im',
@@ -27,6 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'config-values.ts': ['core'],
   'config.ts': ['core', 'config-values.ts'],
   'reference.ts': ['config.ts'],
+  'sip-credentials.ts': ['config.ts', 'sip/digest.ts'],
   'summary-settings.ts': ['config.ts', 'mwi/summary-body.ts'],
   'app.ts': ['*'],
   'app-voicemail.ts': ['*'],

@@ -49,6 +49,7 @@ describe('the configuration', () => {
       DRACHTIO_SERVERS: 'localhost',
       MESSAGE_ACCOUNT: 'mailbox',
       DEPOSIT_FROM: 'friends',
+      MWI_MESSAGE_HEADERS: 'From,Bcc',
     });
     expect(faults).to.have.members([
       'SIP_LISTEN',
@@ -58,7 +59,13 @@ describe('the configuration', () => {
       'DRACHTIO_SERVERS',
       'MESSAGE_ACCOUNT',
       'DEPOSIT_FROM',
+      'MWI_MESSAGE_HEADERS',
     ]);
+  });
+
+  it('takes names of headers in any case', () => {
+    const config = readConfig({ MWI_MESSAGE_HEADERS: 'from, message-id' });
+    expect(config.MWI_MESSAGE_HEADERS).to.deep.equal(['From', 'Message-ID']);
   });
 
   it('refuses ports beyond 65535 and IPv6 without brackets', () => {
@@ -72,6 +79,15 @@ describe('the configuration', () => {
     expect(faultsOf({ MSRP_LISTEN: 'tcp:0.0.0.0:2855' })).to.deep.equal(['MSRP_ADVERTISED_HOST']);
     expect(faultsOf({ DRACHTIO_SERVERS: 'a:9022,b:9022' })).to.deep.equal(['PRESENCE_SERVER']);
     expect(faultsOf({ MESSAGE_ACCOUNT: 'sip:mailbox@elsewhere.test' })).to.deep.equal(['MESSAGE_ACCOUNT']);
+    expect(faultsOf({ SIP_AUTH_USER: 'mailbox' })).to.deep.equal(['SIP_AUTH_PASSWORD']);
+    expect(faultsOf({ MWI_UNSOLICITED: 'on' })).to.deep.equal(['OUTBOUND_PROXY']);
+    const proxy = 'sip:10.0.0.5:5060;transport=tcp';
+    expect(faultsOf({ MWI_UNSOLICITED: 'on', OUTBOUND_PROXY: proxy, PRESENCE_SERVER: proxy })).to.deep.equal([
+      'MWI_UNSOLICITED',
+    ]);
+    expect(faultsOf({ VOICEMAIL_MWI: 'sip:vm@10.0.0.5', PRESENCE_SERVER: proxy })).to.deep.equal([
+      'VOICEMAIL_MWI',
+    ]);
   });
 
   it('says in the README and in .env.example what the schema says', () => {

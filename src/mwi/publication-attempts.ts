@@ -9,6 +9,7 @@ import { backoff } from './backoff.ts';
 import { LampBodies } from './lamp-body.ts';
 import { MWI_LIMITS } from './limits.ts';
 import type { DueSummary, PublishRequest, PublishResponse, PublishSender, SummaryStore } from './ports.ts';
+import { NOTHING_PUBLISHED } from './ports.ts';
 import { nextStep, settlementOf } from './publication-machine.ts';
 import type { PublicationSurroundings, Settlement } from './publication-machine.ts';
 import { PublicationMemories } from './publication-memory.ts';
@@ -83,7 +84,10 @@ export class PublicationAttempts {
     this.#memories.set(summary.target.toString(), settlement.memory);
     this.#expires = Math.max(this.#expires, settlement.minExpires ?? 0);
     this.#serverPausedUntil = Math.max(this.#serverPausedUntil, settlement.serverPausedUntil ?? 0);
-    await this.#settle(summary, this.#isBeacon(summary) ? this.#soon(settlement) : settlement);
+    await this.#settle(
+      summary,
+      this.#isBeacon(summary) ? this.#soon(settlement, summary.wantedVersion) : settlement,
+    );
   }
 
   /** Stops waiting for answers; their claims are left to lapse. */
@@ -129,10 +133,14 @@ export class PublicationAttempts {
     return this.#options.beacon?.target.equals(target) === true;
   }
 
-  #soon(settlement: Settlement): Settlement {
+  #soon(settlement: Settlement, wantedVersion: number): Settlement {
     const { dueAt, notBefore } = settlement.schedule;
     const soon = this.#options.clock.now() + (this.#options.beacon?.every ?? MWI_LIMITS.beaconRefresh);
-    const state = { ...settlement.state, refusedWith: null };
+    // One that is refused is nobody's trouble: no phone looks at it.
+    const state =
+      settlement.stopped === true
+        ? { ...NOTHING_PUBLISHED, publishedVersion: wantedVersion }
+        : settlement.state;
     return {
       ...settlement,
       state,

@@ -552,6 +552,7 @@ describe('publisher: a presence server that forgets everything, or is away', () 
     harness.server.refused.add(ACCOUNT.toString());
     await harness.clock.advance(3_600_000);
     expect(harness.errors).to.deep.equal([]);
+    expect(harness.store.state(ACCOUNT)).to.include({ failures: 0, refusedWith: null });
     const asked = harness.server.requests.filter(({ target }) => target.equals(ACCOUNT)).length;
     expect(asked).to.be.at.most(30);
   });
