@@ -14,9 +14,6 @@ const ALICE = addressOf('alice');
 /** ms until a forgetful presence server is told everything anew: the beacon's pace is 2 s here. */
 const FOUND_OUT = 15_000;
 
-/** ms after which the mailbox has surely written down what Kamailio answered. */
-const WRITTEN_DOWN = 500;
-
 /** What a subscriber is told before anything was published. */
 const NOTHING_YET = '';
 
@@ -45,8 +42,7 @@ describe('the lamp at a real Kamailio', function () {
     const lamp = await started.watch('alice', watching);
     await started.text('alice', 'one');
     await lamp.until(textsSummary(1, 0));
-    // Kamailio notifies before it answers: time for the mailbox to write the tag down.
-    await pause(WRITTEN_DOWN);
+    if (options.variant !== 'memory') await started.untilWrittenDown('alice');
     return { site: started, lamp };
   }
 

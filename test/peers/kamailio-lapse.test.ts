@@ -10,9 +10,9 @@ import { until } from './until.ts';
 const LIFE = 4;
 const NOTICED = 7;
 
-/** ms after which the mailbox has surely written down an answer, and a PUBLISH has surely left. */
-const WRITTEN_DOWN = 500;
-const SENT = 100;
+/** ms after which the mailbox rests between two PUBLISHes no more, and after which one has surely left. */
+const RESTED = 500;
+const SENT = 500;
 
 describe('a publication that a real Kamailio lets live for four seconds', function () {
   this.timeout(90_000);
@@ -40,7 +40,7 @@ describe('a publication that a real Kamailio lets live for four seconds', functi
       await lamp.until(shown.at(-1) ?? '', 15_000);
     }
     // Kamailio takes the PUBLISH when nobody is left to take its answer: now there are two.
-    await pause(WRITTEN_DOWN);
+    await pause(RESTED);
     site.kamailio.freeze();
     await site.text('alice', 'its answer is lost');
     await pause(SENT);

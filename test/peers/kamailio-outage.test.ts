@@ -7,13 +7,13 @@ import { expect } from 'chai';
 
 import { LampSite, addressOf, textsSummary } from './lamp-site.ts';
 import type { LampWatcher } from './lamp-watcher.ts';
+import { trueCountsIn } from './mailbox-database.ts';
 import { freePort } from './ports.ts';
 import { presentitiesIn } from './presentities.ts';
 import { requirePeer } from './require-peer.ts';
 import { SippVoicemail, voiceValue } from './sipp-voicemail.ts';
 import type { VoiceCounts } from './sipp-voicemail.ts';
 import { runSipp } from './sipp.ts';
-import { trueCountsIn } from './true-counts.ts';
 
 const MAILBOXES = 20;
 /** Texts a second over all mailboxes. */

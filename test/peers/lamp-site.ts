@@ -9,6 +9,7 @@ import { startKamailio } from './kamailio.ts';
 import { LampWatcher } from './lamp-watcher.ts';
 import type { LampWatcherOptions } from './lamp-watcher.ts';
 import { freePort } from './ports.ts';
+import { entityTagIn } from './mailbox-database.ts';
 import type { Presentity } from './presentities.ts';
 import { presentitiesIn } from './presentities.ts';
 import { until } from './until.ts';
@@ -130,6 +131,26 @@ export class LampSite {
       () => {
         const rows = this.publications(user);
         return rows.length === 1 && rows[0]?.body === body;
+      },
+      () => JSON.stringify(this.publications(user)),
+    );
+  }
+
+  /**
+   * Resolves when the mailbox has written down the tag of the only publication of `user`. Kamailio notifies before it answers,
+   * so that a watcher may know of a publication before the mailbox does.
+   */
+  async untilWrittenDown(user: string): Promise<void> {
+    await until(
+      `the tag of ${user} is written down`,
+      5_000,
+      () => {
+        const [only, ...others] = this.publications(user);
+        return (
+          others.length === 0 &&
+          only !== undefined &&
+          only.tag === entityTagIn(this.mailbox.folder, addressOf(user))
+        );
       },
       () => JSON.stringify(this.publications(user)),
     );

@@ -1,5 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
-
 import { expect } from 'chai';
 
 import { LampSite, MAILBOX, textsSummary } from './lamp-site.ts';
@@ -15,9 +13,6 @@ const HEARD_VOICE: VoiceCounts = { fresh: 0, old: 3 };
 
 /** ms until a forgetful presence server is told everything anew: the beacon's pace is 2 s here. */
 const FOUND_OUT = 15_000;
-
-/** ms after which the mailbox has surely written down what Kamailio answered. */
-const WRITTEN_DOWN = 500;
 
 /** The whole body for a user of whom both the voicemail and the mailbox count. */
 function bothSummary(voice: VoiceCounts, fresh: number, old: number): string {
@@ -137,8 +132,7 @@ describe('voice and text on one lamp at a real Kamailio', function () {
 
   it('keeps voice over a kill of the mailbox, and counts it once when the voicemail begins anew', async () => {
     const lamp = await startWithBoth();
-    // Kamailio notifies before it answers: a kill in between would leave a publication without a known tag.
-    await pause(WRITTEN_DOWN);
+    await site.untilWrittenDown('alice');
     await site.mailbox.kill();
     await site.mailbox.restart();
     await site.text('alice', 'two');
