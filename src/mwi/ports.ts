@@ -133,7 +133,7 @@ export interface SummaryStore {
 /** What voicemails say, and which of their users are watched by whom. Every method throws StoreUnavailable. */
 export interface VoicemailStore {
   /**
-   * Keeps what the voicemail says of `user` from now on; null: nothing any more. The lamps turn dirty in the same transaction
+   * Keeps what the voicemail says of `user` from now on; null: what it said before ends now. The lamps turn dirty in the same transaction
    * when they should read differently. A user without mailbox gets one.
    */
   reportVoicemail(user: AddressOfRecord, report: VoicemailReport | null): Promise<void>;

@@ -196,8 +196,9 @@ async function writeReports(
       .insert(
         kept.map(([id, report]) => ({
           mailbox_id: id,
-          body: report?.body ?? null,
-          stands_until: report?.until ?? null,
+          ...(report === null
+            ? ended(before.get(id), now)
+            : { body: report.body, stands_until: report.until }),
           watch_due_at: now,
         })),
       )
@@ -209,6 +210,11 @@ async function writeReports(
   return reports.map(({ user }) => dirty.has(ids.get(user.toString()) ?? -1));
 }
 
+/** What was taken back ends as what was not heard of again does: lamps say zero of what it counted, where phones show it. */
+function ended(row: VoicemailRow | undefined, now: number): Pick<VoicemailRow, 'body' | 'stands_until'> {
+  return { body: row?.body ?? null, stands_until: Math.min(row?.stands_until ?? now, now) };
+}
+
 /** An unchanged body that stands longer leaves the lamp as it is; one that stands again does not. */
 function readsDifferently(
   row: VoicemailRow | undefined,
@@ -216,9 +222,8 @@ function readsDifferently(
   now: number,
 ): boolean {
   const before = row?.body ?? null;
-  if (report === null) return before !== null;
   const stood = before !== null && (row?.stands_until ?? 0) > now;
-  const stands = report.until > now;
+  const stands = report !== null && report.until > now;
   return stood && stands ? before !== report.body : stood !== stands;
 }
 
