@@ -27,7 +27,6 @@ import type { VoicemailIntake } from './mwi/voicemail-intake.ts';
 import type { PresenceServer } from './presence/presence-server.ts';
 import { startPresenceServer } from './presence/presence-server.ts';
 import type { AdmissionPolicy } from './sip/admission.ts';
-import type { Route } from './sip/agent.ts';
 import { NoSipServer, SipAgent } from './sip/agent.ts';
 import { AuthenticatedRequests } from './sip/authenticated-requests.ts';
 import { inviteRoute } from './sip/invite-route.ts';
@@ -39,6 +38,7 @@ import { SipPublishSender } from './sip/publish-sender.ts';
 import { publishRoute } from './sip/publish-route.ts';
 import type { RequestSender } from './sip/request-sender.ts';
 import { subscribeRoute } from './sip/subscribe-route.ts';
+import { SubscriberDialogs } from './sip/subscriber-dialogs.ts';
 import { TrustedProxies } from './sip/trust.ts';
 import { UnsolicitedNotifySender } from './sip/unsolicited-notify-sender.ts';
 import type { Store } from './store/store.ts';
@@ -140,11 +140,10 @@ async function start(
     trustedProxies: new TrustedProxies(config.TRUSTED_PROXIES),
     depositFrom: config.DEPOSIT_FROM,
   };
-  const presence =
-    config.PRESENCE_SERVER === undefined && config.MWI_UNSOLICITED === 'off'
-      ? startPresenceServer({ ...surroundings, messageAccount: config.MESSAGE_ACCOUNT.toString() })
-      : undefined;
+  const dialogs = new SubscriberDialogs({ ...surroundings, requests: agent });
+  const presence = builtInPresence(config, surroundings, store);
   if (presence !== undefined) stops.push(() => presence.stop());
+  await presence?.restore((dialog) => dialogs.restore(dialog));
 
   const voicemail = await prepareVoicemail(config, surroundings, store, agent, requests);
   lamp.voicemail = voicemail;
@@ -152,7 +151,7 @@ async function start(
 
   const ownPublishers = new OwnPublishers(config);
   const sip = await agent.start({
-    OPTIONS: optionsRoute(ACCEPTED_TYPES.join(', '), presence !== undefined),
+    OPTIONS: optionsRoute(ACCEPTED_TYPES.join(', '), presence?.events ?? []),
     MESSAGE: messageRoute({
       policy,
       deposits,
@@ -169,7 +168,12 @@ async function start(
       newSessionId: () => random.bytes(4).readUInt32BE(0),
     }),
     ...voicemail.routes,
-    ...(presence === undefined ? {} : presenceRoutes(presence, policy, ownPublishers, surroundings)),
+    ...(presence === undefined
+      ? {}
+      : {
+          PUBLISH: publishRoute(presence, policy.domains, ownPublishers),
+          SUBSCRIBE: subscribeRoute({ ...surroundings, presence, dialogs, policy }),
+        }),
   });
   ownPublishers.listen(sip);
 
@@ -246,16 +250,18 @@ class OwnPublishers {
   }
 }
 
-function presenceRoutes(
-  presence: PresenceServer,
-  policy: AdmissionPolicy,
-  publishers: Pick<TrustedProxies, 'trusts'>,
-  { clock, logger }: Surroundings,
-): Record<string, Route> {
-  return {
-    PUBLISH: publishRoute(presence, policy.domains, publishers),
-    SUBSCRIBE: subscribeRoute({ presence, policy, clock, logger }),
-  };
+/** The presence server of our own; undefined where there is another. */
+function builtInPresence(
+  config: Config,
+  surroundings: Surroundings,
+  store: Store,
+): PresenceServer | undefined {
+  if (config.PRESENCE_SERVER !== undefined || config.MWI_UNSOLICITED === 'on') return undefined;
+  return startPresenceServer({
+    ...surroundings,
+    store: store.presence(config.NODE_NAME),
+    messageAccount: config.MESSAGE_ACCOUNT.toString(),
+  });
 }
 
 async function open(config: Config, surroundings: Surroundings, onSummaryDirty: () => void): Promise<Store> {

@@ -45,5 +45,10 @@ export function formatEventHeader({ name, id }: EventHeader): string {
   return id === undefined ? name : `${name};id=${id}`;
 }
 
+/** What a presentity's state in one package is found by. */
+export function resourceOf(presentity: AddressOfRecord, eventPackage: EventPackage): string {
+  return `${eventPackage.name} ${presentity.toString()}`;
+}
+
 const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 const ID = /^id\s*=\s*([A-Za-z0-9\-.!%*_+`'~]{1,128})$/i;

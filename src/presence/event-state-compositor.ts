@@ -1,20 +1,22 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
+import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
 import { badEvent, grantLifetime, intervalTooBrief, ok, refusal, unavailable } from './answers.ts';
 import type { EventPackage } from './event-package.ts';
-import { readEventHeader } from './event-package.ts';
+import { readEventHeader, resourceOf } from './event-package.ts';
+import type { KeptState } from './kept-states.ts';
+import { readKeptStates } from './kept-states.ts';
 import type { PresenceLimits } from './limits.ts';
-import type { Answer, PublishCommand } from './ports.ts';
+import type { Answer, KeptPublication, PresenceStore, PublishCommand } from './ports.ts';
 import { RememberedStates } from './remembered-states.ts';
+import { Turns } from './turns.ts';
 
 /** One publication, from its first PUBLISH until it is removed or lapses. */
-interface Publication {
-  readonly entityTag: string;
-  readonly body: string;
+interface Publication extends KeptPublication {
   readonly lapse: Timer;
 }
 
@@ -43,6 +45,7 @@ interface Accepted {
 
 export interface CompositorOptions {
   readonly packages: ReadonlyMap<string, EventPackage>;
+  readonly store: PresenceStore;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -60,12 +63,18 @@ export interface CompositorOptions {
  *        ^                          │  │  └───────────────────────────────────────────┘
  *        └── lifetime over ─────────┘  │
  *        └── Expires: 0 ───────────────┘
+ *
+ * Each of these is kept before it is answered, and before it shows. Those of one presentity go one after the other.
  */
 export class EventStateCompositor {
   readonly #options: CompositorOptions;
+  readonly #turns = new Turns();
   readonly #states = new Map<string, EventState>();
   readonly #remembered: RememberedStates;
   #publications = 0;
+  /** First publications that are being kept. */
+  #coming = 0;
+  #order = 0;
   #stopped = false;
   readonly #answers: Counter;
   readonly #alive: Gauge;
@@ -81,12 +90,17 @@ export class EventStateCompositor {
     );
   }
 
-  /** Serves one PUBLISH (RFC 3903 §6). */
-  publish(command: PublishCommand): Answer {
-    const checked = this.#stopped
-      ? unavailable('Presence Server Stops', this.#options.limits.retryAfter)
-      : this.#check(command);
-    const answer = 'status' in checked ? checked : this.#apply(checked);
+  /** Takes up what was kept. What lapsed meanwhile is told as lapsed to whoever asks. Rejects when it cannot be read. */
+  async restore(): Promise<void> {
+    const { store, limits, packages, logger } = this.#options;
+    for (const kept of await readKeptStates(store, packages, limits.publications)) this.#restoreState(kept);
+    this.#alive.set(this.#publications);
+    if (this.#publications > 0) logger.info({ publications: this.#publications }, 'publications restored');
+  }
+
+  /** Serves one PUBLISH (RFC 3903 §6). A 200 means that it is kept; what could not be kept gets 503 and changes nothing. */
+  async publish(command: PublishCommand): Promise<Answer> {
+    const answer = await this.#serve(command);
     this.#answers.add({ status: String(answer.status) });
     if (answer.status >= 300) {
       const { status, reason } = answer;
@@ -100,11 +114,11 @@ export class EventStateCompositor {
 
   /** The whole state of `presentity`, as a body of the package's first type: never empty. */
   bodyOf(presentity: AddressOfRecord, eventPackage: EventPackage): string {
-    const key = keyOf(presentity, eventPackage);
+    const key = resourceOf(presentity, eventPackage);
     return this.#states.get(key)?.body ?? this.#remembered.recall(key) ?? eventPackage.neutralBody(null);
   }
 
-  /** Forgets everything and clears every timer; a PUBLISH after gets 503. */
+  /** Clears every timer and leaves what is kept to the next start; a PUBLISH after gets 503. */
   stop(): void {
     this.#stopped = true;
     for (const { publications } of this.#states.values()) {
@@ -113,12 +127,21 @@ export class EventStateCompositor {
     this.#states.clear();
   }
 
-  /** The steps of RFC 3903 §6 in their order; the first that fails makes the answer. */
-  #check(command: PublishCommand): Answer | Accepted {
-    const { packages, limits } = this.#options;
-    // Step 2: the event package.
+  async #serve(command: PublishCommand): Promise<Answer> {
+    const { packages } = this.#options;
+    // RFC 3903 §6, step 2: the event package.
     const eventPackage = packages.get(readEventHeader(command.event)?.name ?? '');
     if (eventPackage === undefined) return badEvent(packages);
+    return await this.#turns.take(resourceOf(command.presentity, eventPackage), async () => {
+      const checked = this.#check(command, eventPackage);
+      return 'status' in checked ? checked : await this.#accept(checked);
+    });
+  }
+
+  /** The steps of RFC 3903 §6 in their order; the first that fails makes the answer. */
+  #check(command: PublishCommand, eventPackage: EventPackage): Answer | Accepted {
+    const { limits } = this.#options;
+    if (this.#stopped) return unavailable('Presence Server Stops', limits.retryAfter);
     // Step 3: the condition. A tag is good once, and for its own presentity alone.
     const state = this.#stateOf(command.presentity, eventPackage);
     const { entityTag } = command;
@@ -144,7 +167,7 @@ export class EventStateCompositor {
   #refuseBeyondBounds({ state, previous, body }: Accepted): Answer | undefined {
     const { limits } = this.#options;
     if (previous === undefined) {
-      if (this.#publications >= limits.publications) {
+      if (this.#publications + this.#coming >= limits.publications) {
         return unavailable('Too Many Publications', limits.retryAfter);
       }
       if (state.publications.size >= limits.publicationsPerPresentity) {
@@ -157,40 +180,81 @@ export class EventStateCompositor {
   }
 
   /** Steps 6 and 7 of RFC 3903 §6. Every 200 carries a tag not used before, that of a removal too. */
-  #apply({ state, previous, expires, body, newBody }: Accepted): Answer {
-    const { clock, random } = this.#options;
-    const entityTag = hexToken(random, 96);
-    const publications = new Map(state.publications);
-    if (previous !== undefined) {
-      previous.lapse.cancel();
-      if (newBody || expires === 0) publications.delete(previous.entityTag);
+  async #accept(accepted: Accepted): Promise<Answer> {
+    const { clock, random, store, limits, logger } = this.#options;
+    const { state, previous, expires, body, newBody } = accepted;
+    const next: KeptPublication = {
+      id: previous?.id ?? hexToken(random, 96),
+      presentity: state.presentity,
+      event: state.eventPackage.name,
+      entityTag: hexToken(random, 96),
+      body,
+      expiresAt: clock.now() + expires * 1000,
+      order: newBody || previous === undefined ? this.#nextOrder() : previous.order,
+    };
+    this.#coming += previous === undefined ? 1 : 0;
+    try {
+      if (expires > 0) await store.savePublication(next);
+      else if (previous !== undefined) await store.removePublication(previous.id);
+    } catch (error) {
+      logger.error(
+        { presentity: state.presentity.toString(), error: describeError(error) },
+        'a PUBLISH could not be kept',
+      );
+      // It may be committed yet: what stands is written again, behind it.
+      const standing =
+        previous === undefined ? store.removePublication(next.id) : store.savePublication(previous);
+      standing.catch(() => undefined);
+      return unavailable('Event State Storage Unavailable', limits.retryAfter);
+    } finally {
+      this.#coming -= previous === undefined ? 1 : 0;
     }
-    if (expires > 0) {
-      const lapse = clock.after(expires * 1000, () => this.#lapse(state, entityTag));
-      const publication = { entityTag, body, lapse };
-      if (previous !== undefined && !newBody) return this.#refreshed(state, previous, publication, expires);
-      publications.set(entityTag, publication);
-    }
-    this.#replace(state, publications);
-    return ok({ 'SIP-ETag': entityTag, Expires: String(expires) });
+    if (!this.#stopped) this.#apply(accepted, next);
+    return ok({ 'SIP-ETag': next.entityTag, Expires: String(expires) });
   }
 
-  /** A refresh says nothing new: the publication keeps its place among the others. */
-  #refreshed(state: EventState, previous: Publication, publication: Publication, expires: number): Answer {
-    const { entityTag } = publication;
-    state.publications = new Map(
-      [...state.publications.values()].map((other) =>
-        other === previous ? [entityTag, publication] : [other.entityTag, other],
-      ),
-    );
-    return ok({ 'SIP-ETag': entityTag, Expires: String(expires) });
+  #apply({ state, previous, expires, newBody }: Accepted, next: KeptPublication): void {
+    previous?.lapse.cancel();
+    if (previous !== undefined && expires > 0 && !newBody) {
+      // A refresh says nothing new: the publication keeps its place among the others.
+      const refreshed = this.#living(state.key, next);
+      state.publications = new Map(
+        [...state.publications.values()].map((each) =>
+          each === previous ? [refreshed.entityTag, refreshed] : [each.entityTag, each],
+        ),
+      );
+      return;
+    }
+    const publications = new Map(state.publications);
+    if (previous !== undefined) publications.delete(previous.entityTag);
+    if (expires > 0) publications.set(next.entityTag, this.#living(state.key, next));
+    this.#replace(state, publications);
   }
 
-  #lapse(state: EventState, entityTag: string): void {
+  /** The publication with its lifetime running. */
+  #living(key: string, kept: KeptPublication): Publication {
+    const { clock } = this.#options;
+    const lapse = clock.after(Math.max(0, kept.expiresAt - clock.now()), () => {
+      void this.#turns.take(key, () => this.#lapse(key, publication));
+    });
+    const publication: Publication = { ...kept, lapse };
+    return publication;
+  }
+
+  #lapse(key: string, lapsed: Publication): void {
+    const state = this.#states.get(key);
+    // While it waited for its turn a PUBLISH may have taken its place.
+    if (state?.publications.get(lapsed.entityTag) !== lapsed) return;
+    const { logger, store } = this.#options;
+    const presentity = state.presentity.toString();
+    logger.info({ presentity }, 'publication lapsed');
     const publications = new Map(state.publications);
-    publications.delete(entityTag);
-    this.#options.logger.info({ presentity: state.presentity.toString() }, 'publication lapsed');
+    publications.delete(lapsed.entityTag);
     this.#replace(state, publications);
+    store.removePublication(lapsed.id).catch((error: unknown) => {
+      // It is never restored: its time is over.
+      logger.debug({ presentity, error: describeError(error) }, 'a lapsed publication is still kept');
+    });
   }
 
   /** Puts `publications` in place of those there were, and tells of it when the state reads differently now. */
@@ -212,14 +276,30 @@ export class EventStateCompositor {
     if (state.body !== before) this.#options.onChange(presentity, eventPackage);
   }
 
+  #restoreState({ presentity, eventPackage, publications: kept }: KeptState): void {
+    const { clock } = this.#options;
+    const key = resourceOf(presentity, eventPackage);
+    this.#order = Math.max(this.#order, ...kept.map(({ order }) => order));
+    const living = kept.filter(({ expiresAt }) => expiresAt > clock.now());
+    const composed = eventPackage.compose((living.length > 0 ? living : kept).map(({ body }) => body));
+    if (living.length === 0) {
+      this.#remembered.remember(key, eventPackage.neutralBody(composed));
+      return;
+    }
+    const publications = new Map(living.map((each) => [each.entityTag, this.#living(key, each)]));
+    this.#states.set(key, { key, presentity, eventPackage, publications, body: composed ?? '' });
+    this.#publications += publications.size;
+  }
+
+  #nextOrder(): number {
+    this.#order = Math.max(this.#order + 1, this.#options.clock.now());
+    return this.#order;
+  }
+
   #stateOf(presentity: AddressOfRecord, eventPackage: EventPackage): EventState {
-    const key = keyOf(presentity, eventPackage);
+    const key = resourceOf(presentity, eventPackage);
     return this.#states.get(key) ?? { key, presentity, eventPackage, publications: new Map(), body: '' };
   }
-}
-
-function keyOf(presentity: AddressOfRecord, eventPackage: EventPackage): string {
-  return `${eventPackage.name} ${presentity.toString()}`;
 }
 
 function refuseBody(

@@ -9,8 +9,7 @@ export interface LifetimeBounds {
 /** Every limit of this folder. Lifetimes and Retry-After in seconds, other times in ms, sizes in bytes. */
 export const PRESENCE_LIMITS = {
   publicationLifetime: { min: 60, max: 86_400 },
-  /** Subscriptions are kept in memory: after a restart a phone learns of it with its next refresh, so that must come soon. */
-  subscriptionLifetime: { min: 60, max: 600 },
+  subscriptionLifetime: { min: 60, max: 3_600 },
   /** Publications alive at one time, in all and for one presentity; one more gets 503. */
   publications: 200_000,
   publicationsPerPresentity: 16,
@@ -23,8 +22,8 @@ export const PRESENCE_LIMITS = {
   rememberedStates: 10_000,
   /** Pause before a NOTIFY that was refused, yet not for good, is sent again; it doubles with each refusal in a row. */
   notifyRetryDelay: { first: 2_000, longest: 60_000 },
-  /** Longest wait at stop for phones to hear that their subscription ends. */
-  stopDeadline: 1_000,
+  /** After a restart every subscriber is told the state: first after `delay`, then `batch` of them after each `pause`. */
+  catchUp: { delay: 1_000, batch: 50, pause: 100 },
   /** What a sender beyond a bound is asked to wait. */
   retryAfter: 30,
 };

@@ -1,5 +1,6 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import { accepts } from './accept.ts';
@@ -13,14 +14,22 @@ import {
   unavailable,
 } from './answers.ts';
 import type { EventHeader, EventPackage } from './event-package.ts';
-import { readEventHeader } from './event-package.ts';
+import { formatEventHeader, readEventHeader, resourceOf } from './event-package.ts';
 import type { PresenceLimits } from './limits.ts';
-import type { Answer, SubscribeCommand, SubscriberDialog } from './ports.ts';
+import type {
+  Answer,
+  KeptSubscription,
+  PresenceStore,
+  RefreshCommand,
+  SubscribeCommand,
+  SubscriberDialog,
+} from './ports.ts';
 import { Subscription } from './subscription.ts';
 
 /** A subscription and what it is found by. */
 interface Entry {
   readonly dialog: SubscriberDialog;
+  readonly presentity: AddressOfRecord;
   readonly resource: string;
   readonly eventPackage: EventPackage;
   readonly event: EventHeader;
@@ -29,6 +38,7 @@ interface Entry {
 
 export interface NotifierOptions {
   readonly packages: ReadonlyMap<string, EventPackage>;
+  readonly store: PresenceStore;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -42,8 +52,10 @@ export class Notifier {
   readonly #options: NotifierOptions;
   readonly #byDialog = new Map<string, Entry>();
   readonly #byResource = new Map<string, Set<Entry>>();
+  /** Restored, and not told the state yet. */
+  #behind: Entry[] = [];
+  #catchUp: Timer | undefined;
   #stopped = false;
-  #onEmpty: (() => void) | undefined;
   readonly #answers: Counter;
   readonly #notifies: Counter;
   readonly #alive: Gauge;
@@ -61,14 +73,51 @@ export class Notifier {
     );
   }
 
-  /** Checks a SUBSCRIBE before its 2xx: 200 with the Expires granted, or the refusal to send (RFC 6665 §4.2.1.1). */
-  judge(command: SubscribeCommand): Answer {
-    return this.#counted(command, this.#judge(command));
+  /**
+   * Takes up the subscriptions that were kept: `dialogOf` gives the dialog that was kept with one, undefined when it cannot be
+   * read. Each is told the state, little by little, for what it was told last is not known. Rejects when nothing can be read.
+   */
+  async restore(dialogOf: (dialog: string) => SubscriberDialog | undefined): Promise<void> {
+    const { store, limits, packages, clock, logger } = this.#options;
+    for await (const { event: header, expiresAt, presentity, dialog: kept } of store.subscriptions(
+      limits.subscriptions,
+    )) {
+      const event = readEventHeader(header);
+      const eventPackage = packages.get(event?.name ?? '');
+      if (event === undefined || eventPackage === undefined || expiresAt <= clock.now()) continue;
+      const dialog = dialogOf(kept);
+      if (dialog === undefined) continue;
+      const entry = this.#enter(presentity, eventPackage, event, dialog);
+      entry.subscription.resume(expiresAt);
+      this.#behind.push(entry);
+    }
+    if (this.#behind.length === 0) return;
+    logger.info({ subscriptions: this.#behind.length }, 'subscriptions restored');
+    this.#behind.reverse();
+    this.#tellBehind(limits.catchUp.delay);
   }
 
   /**
-   * After the 2xx to an initial SUBSCRIBE that was judged 200: sends the NOTIFY that is due at once, and from then every
-   * change for `expires` seconds. 0 fetches the state once.
+   * Checks an initial SUBSCRIBE before its 2xx (RFC 6665 §4.2.1.1): the refusal to send, or 200 with the Expires granted once
+   * the subscription is kept, with all it takes to go on with its dialog.
+   */
+  async open(
+    command: SubscribeCommand,
+    { id, dialog }: Pick<KeptSubscription, 'id' | 'dialog'>,
+  ): Promise<Answer> {
+    const judged = this.#judge(command);
+    const expires = Number(judged.headers['Expires'] ?? 0);
+    const { presentity, event } = command;
+    const expiresAt = this.#options.clock.now() + expires * 1000;
+    const kept = { id, presentity, event, expiresAt, dialog };
+    const answer = judged.status >= 300 || expires === 0 ? judged : await this.#kept(kept, judged);
+    if (answer !== judged) this.#forget(id);
+    return this.#counted(command, answer);
+  }
+
+  /**
+   * After the 2xx to an initial SUBSCRIBE that was opened: sends the NOTIFY that is due at once, and from then every change
+   * for `expires` seconds. 0 fetches the state once.
    */
   add(command: SubscribeCommand, dialog: SubscriberDialog, expires: number): void {
     const event = readEventHeader(command.event);
@@ -77,8 +126,9 @@ export class Notifier {
       dialog.drop();
       return;
     }
-    this.remove(dialog.id);
-    // Between judge and add others may have come in.
+    const before = this.#byDialog.get(dialog.id);
+    if (before !== undefined) this.#leave(before);
+    // Between open and add others may have come in.
     const full = this.#refuseBeyondBounds(command.presentity, eventPackage) !== undefined;
     const entry = this.#enter(command.presentity, eventPackage, event, dialog);
     if (full) entry.subscription.end('giveup');
@@ -86,16 +136,18 @@ export class Notifier {
   }
 
   /** A SUBSCRIBE in the dialog: a refresh, or the end with Expires: 0. A NOTIFY follows the answer. */
-  refresh(dialogId: string, command: SubscribeCommand): Answer {
-    return this.#counted(command, this.#refresh(dialogId, command));
+  async refresh(dialogId: string, command: RefreshCommand): Promise<Answer> {
+    const entry = this.#byDialog.get(dialogId);
+    const answer = await this.#refresh(entry, command);
+    const presentity = entry?.presentity;
+    return this.#counted({ ...(presentity === undefined ? {} : { presentity }), watcher: null }, answer);
   }
 
   /** The dialog is gone: nothing is sent in it any more. */
   remove(dialogId: string): void {
     const entry = this.#byDialog.get(dialogId);
-    if (entry === undefined) return;
-    entry.subscription.close();
-    this.#leave(entry);
+    if (entry !== undefined) this.#leave(entry);
+    this.#forget(dialogId);
   }
 
   /** The state of `presentity` changed. */
@@ -105,24 +157,12 @@ export class Notifier {
     }
   }
 
-  /**
-   * Tells every subscriber that the subscription ends and a new one is welcome (`deactivated`, RFC 6665 §4.1.3), waits for
-   * their answers as long as the limit allows, and clears every timer.
-   */
-  async stop(): Promise<void> {
+  /** Sends nothing any more and clears every timer; subscriptions are kept, and go on with the next start. */
+  stop(): void {
     this.#stopped = true;
-    const { clock, limits } = this.#options;
-    for (const { subscription } of this.#byDialog.values()) subscription.end('deactivated');
-    if (this.#byDialog.size > 0) {
-      await new Promise<void>((resolve) => {
-        const deadline = clock.after(limits.stopDeadline, resolve);
-        this.#onEmpty = () => {
-          deadline.cancel();
-          resolve();
-        };
-      });
-    }
-    for (const dialogId of [...this.#byDialog.keys()]) this.remove(dialogId);
+    this.#catchUp?.cancel();
+    this.#behind = [];
+    for (const entry of [...this.#byDialog.values()]) this.#leave(entry);
   }
 
   #judge(command: SubscribeCommand): Answer {
@@ -141,19 +181,65 @@ export class Notifier {
     return this.#refuseBeyondBounds(command.presentity, eventPackage) ?? ok({ Expires: String(expires) });
   }
 
-  #refresh(dialogId: string, command: SubscribeCommand): Answer {
-    const { packages, limits } = this.#options;
-    const entry = this.#byDialog.get(dialogId);
+  async #refresh(entry: Entry | undefined, command: RefreshCommand): Promise<Answer> {
+    const { packages, limits, clock } = this.#options;
+    if (this.#stopped) return unavailable('Presence Server Stops', limits.retryAfter);
     if (entry === undefined || entry.subscription.ended) return noSuchSubscription();
-    const event = readEventHeader(command.event);
+    const event = command.event === undefined ? entry.event : readEventHeader(command.event);
     if (event === undefined || !packages.has(event.name)) return badEvent(packages);
     // RFC 6665 §4.5.2: another event or id in the dialog would be another subscription, and there is none.
     if (event.name !== entry.event.name || event.id !== entry.event.id) return noSuchSubscription();
-    const { defaultExpires } = entry.eventPackage;
+    const { presentity, eventPackage, subscription, dialog } = entry;
+    const { defaultExpires } = eventPackage;
     const expires = grantLifetime(command.expires, defaultExpires, limits.subscriptionLifetime);
     if (expires === undefined) return intervalTooBrief(limits.subscriptionLifetime);
-    entry.subscription.accept(expires);
-    return ok({ Expires: String(expires) });
+    const granted = ok({ Expires: String(expires) });
+    if (expires === 0) this.#forget(dialog.id);
+    else {
+      const expiresAt = clock.now() + expires * 1000;
+      const kept = { id: dialog.id, presentity, event: formatEventHeader(event), expiresAt };
+      const answer = await this.#kept({ ...kept, dialog: command.dialog }, granted);
+      if (answer !== granted) return answer;
+      // It may have ended meanwhile, and was forgotten before this was kept.
+      if (!this.#lives(entry)) {
+        this.#forget(dialog.id);
+        return noSuchSubscription();
+      }
+    }
+    subscription.accept(expires);
+    return granted;
+  }
+
+  /** `granted` once the subscription is kept, or 503. */
+  async #kept(subscription: KeptSubscription, granted: Answer): Promise<Answer> {
+    const { store, limits, logger } = this.#options;
+    try {
+      await store.saveSubscription(subscription);
+      return granted;
+    } catch (error) {
+      const presentity = subscription.presentity.toString();
+      logger.error({ presentity, error: describeError(error) }, 'a SUBSCRIBE could not be kept');
+      return unavailable('Subscription Storage Unavailable', limits.retryAfter);
+    }
+  }
+
+  /** Does not restore the subscription any more. */
+  #forget(dialogId: string): void {
+    if (this.#stopped) return;
+    const { store, logger } = this.#options;
+    store.removeSubscription(dialogId).catch((error: unknown) => {
+      // After a restart its subscriber answers 481 to the first NOTIFY, and that ends it.
+      logger.debug({ dialog: dialogId, error: describeError(error) }, 'an ended subscription is still kept');
+    });
+  }
+
+  #tellBehind(delay: number): void {
+    const { clock, limits } = this.#options;
+    const { batch, pause } = limits.catchUp;
+    this.#catchUp = clock.after(delay, () => {
+      for (const { subscription } of this.#behind.splice(-batch)) subscription.changed();
+      if (this.#behind.length > 0) this.#tellBehind(pause);
+    });
   }
 
   #refuseBeyondBounds(presentity: AddressOfRecord, eventPackage: EventPackage): Answer | undefined {
@@ -177,6 +263,7 @@ export class Notifier {
     const resource = resourceOf(presentity, eventPackage);
     const entry: Entry = {
       dialog,
+      presentity,
       resource,
       eventPackage,
       event,
@@ -191,6 +278,7 @@ export class Notifier {
         onNotified: (status) => this.#notified(entry, status),
         onOver: () => {
           this.#leave(entry);
+          this.#forget(dialog.id);
           dialog.drop();
         },
       }),
@@ -203,12 +291,16 @@ export class Notifier {
   }
 
   #leave(entry: Entry): void {
+    entry.subscription.close();
     this.#byDialog.delete(entry.dialog.id);
     const own = this.#byResource.get(entry.resource);
     own?.delete(entry);
     if (own?.size === 0) this.#byResource.delete(entry.resource);
     this.#alive.set(this.#byDialog.size);
-    if (this.#byDialog.size === 0) this.#onEmpty?.();
+  }
+
+  #lives(entry: Entry): boolean {
+    return this.#byDialog.get(entry.dialog.id) === entry && !entry.subscription.ended;
   }
 
   #notified({ dialog, resource }: Entry, status: number): void {
@@ -217,17 +309,13 @@ export class Notifier {
     this.#options.logger.info({ resource, dialog: dialog.id, status }, 'NOTIFY not taken');
   }
 
-  #counted(command: SubscribeCommand, answer: Answer): Answer {
+  #counted(command: Partial<SubscribeCommand>, answer: Answer): Answer {
     const { status, reason } = answer;
     this.#answers.add({ status: String(status) });
     if (status >= 300) {
-      const [presentity, watcher] = [command.presentity.toString(), command.watcher?.toString() ?? null];
+      const [presentity, watcher] = [command.presentity?.toString(), command.watcher?.toString()];
       this.#options.logger.info({ presentity, watcher, status, reason }, 'SUBSCRIBE refused');
     }
     return answer;
   }
-}
-
-function resourceOf(presentity: AddressOfRecord, eventPackage: EventPackage): string {
-  return `${eventPackage.name} ${presentity.toString()}`;
 }

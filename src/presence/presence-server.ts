@@ -6,44 +6,64 @@ import type { EventPackage } from './event-package.ts';
 import { EventStateCompositor } from './event-state-compositor.ts';
 import type { PresenceLimits } from './limits.ts';
 import { PRESENCE_LIMITS } from './limits.ts';
-import { MessageSummaryPackage } from './message-summary-package.ts';
+import { NOTHING_KEPT } from './nothing-kept.ts';
 import { Notifier } from './notifier.ts';
-import type { Answer, PublishCommand, SubscribeCommand, SubscriberDialog } from './ports.ts';
+import type { PackageSettings } from './packages.ts';
+import { eventPackages, packagesByName } from './packages.ts';
+import type {
+  Answer,
+  KeptSubscription,
+  PresenceStore,
+  PublishCommand,
+  RefreshCommand,
+  SubscribeCommand,
+  SubscriberDialog,
+} from './ports.ts';
 
-export interface PresenceServerOptions {
+export interface PresenceServerOptions extends PackageSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Where publications and subscriptions are kept; nowhere unless given. */
+  readonly store?: PresenceStore;
+  /** What is served; every package there is unless given. */
+  readonly packages?: readonly EventPackage[];
   /** Limits that differ from {@link PRESENCE_LIMITS}. */
   readonly limits?: Partial<PresenceLimits>;
-  /** Message-Account named to a phone for whose mailbox nothing was published yet; none unless given. */
-  readonly messageAccount?: string;
 }
 
-/** The presence server of our own: event state compositor and notifier for message-summary, in memory. */
+/** The presence server of our own: event state compositor and notifier. */
 export interface PresenceServer {
-  /** Serves one PUBLISH. */
-  publish(command: PublishCommand): Answer;
-  /** The answer to an initial SUBSCRIBE; a 200 carries the Expires granted. */
-  judgeSubscribe(command: SubscribeCommand): Answer;
+  /** The event types it serves. */
+  readonly events: readonly string[];
+  /**
+   * Takes up what was kept, before anything is served. `dialogOf` gives the dialog that was kept with a subscription,
+   * undefined when it cannot be read. Rejects when the store cannot be read.
+   */
+  restore(dialogOf: (dialog: string) => SubscriberDialog | undefined): Promise<void>;
+  /** Serves one PUBLISH; a 200 means that it is kept. */
+  publish(command: PublishCommand): Promise<Answer>;
+  /** The answer to an initial SUBSCRIBE; a 200 carries the Expires granted and means that the subscription is kept. */
+  openSubscription(
+    command: SubscribeCommand,
+    dialog: Pick<KeptSubscription, 'id' | 'dialog'>,
+  ): Promise<Answer>;
   /** The 2xx was sent and the dialog stands: the first NOTIFY follows, then every change for `expires` seconds. */
   addSubscription(command: SubscribeCommand, dialog: SubscriberDialog, expires: number): void;
-  /** The answer to a SUBSCRIBE in a dialog; a NOTIFY follows. */
-  refreshSubscription(dialogId: string, command: SubscribeCommand): Answer;
-  /** The dialog is gone. */
+  /** The answer to a SUBSCRIBE in a dialog, once that is kept; a NOTIFY follows. */
+  refreshSubscription(dialogId: string, command: RefreshCommand): Promise<Answer>;
+  /** The dialog is gone, or never came to be. */
   removeSubscription(dialogId: string): void;
-  /** Tells subscribers to subscribe anew later, within a bounded time, and clears every timer. */
+  /** Serves nothing any more and clears every timer; what is kept goes on with the next start. */
   stop(): Promise<void>;
 }
 
-/** Starts with no state: publishers and phones learn of it by 412 and 481 and come anew. */
 export function startPresenceServer(options: PresenceServerOptions): PresenceServer {
-  const { clock, random, logger, metrics } = options;
+  const { clock, random, logger, metrics, store = NOTHING_KEPT } = options;
   const limits = { ...PRESENCE_LIMITS, ...options.limits };
-  const lamp = new MessageSummaryPackage(options.messageAccount ?? null);
-  const packages: ReadonlyMap<string, EventPackage> = new Map([[lamp.name, lamp]]);
-  const shared = { packages, clock, logger, metrics, limits };
+  const packages = packagesByName(options.packages ?? eventPackages(options));
+  const shared = { packages, store, clock, logger, metrics, limits };
   const compositor = new EventStateCompositor({
     ...shared,
     random,
@@ -54,14 +74,22 @@ export function startPresenceServer(options: PresenceServerOptions): PresenceSer
     bodyOf: (presentity, eventPackage) => compositor.bodyOf(presentity, eventPackage),
   });
   return {
+    events: [...packages.keys()],
+    restore: async (dialogOf) => {
+      // What expired is read before it is forgotten: it says which counts are to be cleared.
+      await compositor.restore();
+      await notifier.restore(dialogOf);
+      await store.removeExpired(clock.now());
+    },
     publish: (command) => compositor.publish(command),
-    judgeSubscribe: (command) => notifier.judge(command),
+    openSubscription: (command, dialog) => notifier.open(command, dialog),
     addSubscription: (command, dialog, expires) => notifier.add(command, dialog, expires),
     refreshSubscription: (dialogId, command) => notifier.refresh(dialogId, command),
     removeSubscription: (dialogId) => notifier.remove(dialogId),
-    stop: async () => {
-      await notifier.stop();
+    stop: () => {
+      notifier.stop();
       compositor.stop();
+      return Promise.resolve();
     },
   };
 }

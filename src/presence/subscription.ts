@@ -5,7 +5,7 @@ import type { PresenceLimits } from './limits.ts';
 import type { SubscriberDialog } from './ports.ts';
 
 /** Why a subscription ends, as its last NOTIFY says (RFC 6665 §4.1.3). */
-export type EndReason = 'timeout' | 'deactivated' | 'giveup';
+export type EndReason = 'timeout' | 'giveup';
 
 export interface SubscriptionOptions {
   readonly dialog: SubscriberDialog;
@@ -73,16 +73,22 @@ export class Subscription {
   /** A SUBSCRIBE was accepted for `seconds` from now: a NOTIFY follows at once (RFC 6665 §4.2.1.2). 0 ends it. */
   accept(seconds: number): void {
     if (this.ended) return;
-    const { clock } = this.#options;
-    this.#lifetime?.cancel();
-    this.#expiresAt = clock.now() + seconds * 1000;
+    this.resume(this.#options.clock.now() + seconds * 1000);
     if (seconds === 0) {
       this.end('timeout');
       return;
     }
-    this.#lifetime = clock.after(seconds * 1000, () => this.end('timeout'));
     this.#answerDue = true;
     this.#schedule();
+  }
+
+  /** It lives until `expiresAt`, epoch ms. What the subscriber was told last is not known: {@link changed} tells it anew. */
+  resume(expiresAt: number): void {
+    const { clock } = this.#options;
+    this.#lifetime?.cancel();
+    this.#expiresAt = expiresAt;
+    const left = expiresAt - clock.now();
+    this.#lifetime = left > 0 ? clock.after(left, () => this.end('timeout')) : undefined;
   }
 
   /** The state may have changed. */

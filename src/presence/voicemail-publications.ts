@@ -9,6 +9,7 @@ import { EventStateCompositor } from './event-state-compositor.ts';
 import type { PresenceLimits } from './limits.ts';
 import { PRESENCE_LIMITS } from './limits.ts';
 import { MessageSummaryPackage } from './message-summary-package.ts';
+import { NOTHING_KEPT } from './nothing-kept.ts';
 import type { Answer, PublishCommand } from './ports.ts';
 
 /** What a voicemail that publishes says of `user`, until `until` (epoch ms); null: nothing any more. */
@@ -58,6 +59,8 @@ export function startVoicemailPublications(options: VoicemailPublicationsOptions
   const compositor: EventStateCompositor = new EventStateCompositor({
     ...{ clock, random, logger, metrics, limits },
     packages: new Map([[lamp.name, lamp]]),
+    // What it reports is kept.
+    store: NOTHING_KEPT,
     onChange: (user) => {
       if (serving.has(user.toString())) return;
       tell(user).catch((error: unknown) => {
@@ -71,7 +74,7 @@ export function startVoicemailPublications(options: VoicemailPublicationsOptions
     const user = command.presentity.toString();
     serving.set(user, (serving.get(user) ?? 0) + 1);
     try {
-      return await Promise.resolve(compositor.publish(command));
+      return await compositor.publish(command);
     } finally {
       const others = (serving.get(user) ?? 1) - 1;
       if (others > 0) serving.set(user, others);

@@ -55,8 +55,7 @@ export interface DrachtioDialog {
   removeAllListeners(): this;
   readonly local: { readonly sdp: string };
   on(event: 'destroy', listener: () => void): this;
-  on(event: 'unsubscribe', listener: (request: DrachtioRequest) => void): this;
-  on(event: 'modify' | 'subscribe' | 'message' | 'refer', listener: InDialog): this;
+  on(event: 'modify' | 'message' | 'refer', listener: InDialog): this;
   /** Sends BYE. Resolves on its answer. */
   destroy(): Promise<unknown>;
   request(options: { method: string; headers?: HeaderMap; body?: string }): Promise<DrachtioResponse>;

@@ -16,6 +16,8 @@ export const SIP_LIMITS = {
   displayName: 128,
   /** Longest value we put into a header. */
   headerValue: 1_024,
+  /** Longest record of a subscriber's dialog that is kept. */
+  dialogRecord: 8_000,
   /** Entries read of one History-Info or Diversion header. */
   diversions: 32,
   /** Challenges read of one header. The answer repeats most of one, and a long request can stop a drachtio-server. */

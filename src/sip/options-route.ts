@@ -3,12 +3,16 @@ import type { Route } from './agent.ts';
 /** The methods we take. */
 export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE';
 
-/** Answers OPTIONS: we are alive, and this is what we take (RFC 3261 §11.2). */
-export function optionsRoute(accept: string, presence: boolean): Route {
+/**
+ * Answers OPTIONS: we are alive, and this is what we take (RFC 3261 §11.2).
+ * @param events event types of the built-in presence server; none where there is another
+ */
+export function optionsRoute(accept: string, events: readonly string[]): Route {
+  const presence = events.length > 0;
   const headers = {
     Allow: presence ? `${ALLOW}, PUBLISH, SUBSCRIBE` : ALLOW,
     Accept: `application/sdp, ${accept}`,
-    ...(presence ? { 'Allow-Events': 'message-summary' } : {}),
+    ...(presence ? { 'Allow-Events': events.join(', ') } : {}),
   };
   return ({ response }) => {
     response.send(200, 'OK', { headers: { ...headers } });

@@ -8,7 +8,7 @@ import type { TrustedProxies } from './trust.ts';
 
 /** Where publications go. */
 export interface EventState {
-  publish(command: PublishCommand): Answer | Promise<Answer>;
+  publish(command: PublishCommand): Promise<Answer>;
 }
 
 /** Takes a PUBLISH for the built-in presence server (RFC 3903 §6) from ourselves and from trusted proxies. */

@@ -1,61 +1,106 @@
 import { AddressOfRecord } from '../core/address-of-record.ts';
-import { withDeadline } from '../core/deadline.ts';
-import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import type { Answer, SubscribeCommand, SubscriberDialog } from '../presence/ports.ts';
+import type { Random } from '../core/random.ts';
+import { hexToken } from '../core/random.ts';
+import type { PresenceServer } from '../presence/presence-server.ts';
+import type { Answer, RefreshCommand, SubscribeCommand } from '../presence/ports.ts';
 import type { AdmissionPolicy } from './admission.ts';
-import type { Route } from './agent.ts';
+import type { Incoming, Route } from './agent.ts';
 import { callerOf } from './caller.ts';
 import { deltaSeconds } from './delta-seconds.ts';
-import type { DrachtioDialog, DrachtioRequest } from './drachtio.ts';
+import type { DrachtioRequest, DrachtioResponse } from './drachtio.ts';
 import { allowInDialog } from './in-dialog.ts';
-import { SIP_LIMITS } from './limits.ts';
-import { SipRefusal } from './refusal.ts';
+import { SipRefusal, sendRefusal } from './refusal.ts';
+import type { DialogRecord } from './restored-dialog.ts';
+import { formatRecord, recordOf, recordedId, refreshed, requestedId } from './restored-dialog.ts';
+import type { SubscriberDialogs } from './subscriber-dialogs.ts';
 import { tagOf } from './tag.ts';
 
 /** Where subscriptions go. */
-export interface Subscriptions {
-  /** The answer to an initial SUBSCRIBE; 2xx carries the granted Expires. */
-  judgeSubscribe(command: SubscribeCommand): Answer;
-  /** The dialog stands: the first NOTIFY is due. */
-  addSubscription(command: SubscribeCommand, dialog: SubscriberDialog, expires: number): void;
-  refreshSubscription(dialogId: string, command: SubscribeCommand): Answer;
-  removeSubscription(dialogId: string): void;
-}
+export type Subscriptions = Pick<
+  PresenceServer,
+  'openSubscription' | 'addSubscription' | 'refreshSubscription' | 'removeSubscription'
+>;
 
 export interface SubscribeRouteOptions {
   readonly presence: Subscriptions;
+  readonly dialogs: SubscriberDialogs;
   readonly policy: AdmissionPolicy;
-  readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
 }
 
-/** Takes a SUBSCRIBE to the lamp (RFC 6665 §4.2.1) for the built-in presence server. */
+/** Takes a SUBSCRIBE (RFC 6665 §4.2.1) for the built-in presence server. */
 export function subscribeRoute(options: SubscribeRouteOptions): Route {
-  const { presence, policy } = options;
   return async (incoming) => {
-    const { request } = incoming;
-    // RFC 6665 §4.2.1.4: a refresh of a subscription that ended. The SIP server may yet know its dialog.
-    if (tagOf(request.get('To')) !== '') throw new SipRefusal(481, 'Subscription Does Not Exist');
-    const command = readSubscribe(request, policy);
-    const judged = presence.judgeSubscribe(command);
-    if (judged.status >= 300) throw new SipRefusal(judged.status, judged.reason, { ...judged.headers });
-    if (!request.has('Contact')) throw new SipRefusal(400, 'SUBSCRIBE without Contact');
-    const dialog = await incoming.openDialog({ headers: { ...judged.headers } });
-    allowInDialog(dialog, ['SUBSCRIBE'], options.logger);
-    const subscriber = subscriberDialog(dialog, options);
-    dialog.on('subscribe', (refresh, response) => {
-      const answer = presence.refreshSubscription(dialog.id, refreshOf(refresh, command));
-      response.send(answer.status, answer.reason, { headers: { ...answer.headers } });
-    });
-    // drachtio-srf has answered a SUBSCRIBE with Expires: 0 by itself.
-    dialog.on('unsubscribe', (refresh) => {
-      presence.refreshSubscription(dialog.id, { ...refreshOf(refresh, command), expires: 0 });
-    });
-    dialog.on('destroy', () => presence.removeSubscription(dialog.id));
-    presence.addSubscription(command, subscriber, deltaSeconds(judged.headers['Expires']) ?? 0);
+    const { request, response } = incoming;
+    // A dialog the SIP server does not know may be one of before a restart; else the subscription ended (§4.2.1.4).
+    if (tagOf(request.get('To')) !== '') await answerRefresh(request, response, options);
+    else await openSubscription(incoming, options);
   };
+}
+
+async function openSubscription(incoming: Incoming, options: SubscribeRouteOptions): Promise<void> {
+  const { presence, dialogs, policy, random, logger } = options;
+  const { request } = incoming;
+  const command = readSubscribe(request, policy);
+  // Our tag is drawn here: what it takes to go on with the dialog is kept before the 2xx leaves.
+  const record = recordOf(request, hexToken(random, 64));
+  const id = recordedId(record);
+  const judged = await presence.openSubscription(command, { id, dialog: formatRecord(record) });
+  if (judged.status >= 300) throw refusalOf(judged);
+  const dialog = await openDialog(incoming, judged, record).catch((error: unknown) => {
+    presence.removeSubscription(id);
+    throw error;
+  });
+  allowInDialog(dialog, ['SUBSCRIBE'], logger, (refresh, response) => {
+    answerRefresh(refresh, response, options).catch((error: unknown) => refuse(response, error, logger));
+  });
+  dialog.on('destroy', () => {
+    dialogs.forget(id);
+    presence.removeSubscription(id);
+  });
+  const expires = deltaSeconds(judged.headers['Expires']) ?? 0;
+  presence.addSubscription(command, dialogs.add(dialog, record), expires);
+}
+
+async function openDialog(
+  incoming: Incoming,
+  { headers }: Answer,
+  { local }: DialogRecord,
+): ReturnType<Incoming['openDialog']> {
+  return await incoming.openDialog({ headers: { ...headers, To: local } });
+}
+
+/** @throws SipRefusal 481 and others */
+async function answerRefresh(
+  request: DrachtioRequest,
+  response: DrachtioResponse,
+  { presence, dialogs }: SubscribeRouteOptions,
+): Promise<void> {
+  const dialog = dialogs.find(requestedId(request));
+  if (dialog === undefined) throw new SipRefusal(481, 'Subscription Does Not Exist');
+  const record = refreshed(dialog.record, request);
+  const answer = await presence.refreshSubscription(dialog.id, readRefresh(request, record));
+  if (answer.status >= 300) throw refusalOf(answer);
+  dialog.record = record;
+  response.send(answer.status, answer.reason, { headers: { ...answer.headers } });
+}
+
+function refusalOf({ status, reason, headers }: Answer): SipRefusal {
+  return new SipRefusal(status, reason, { ...headers });
+}
+
+function refuse(response: DrachtioResponse, error: unknown, logger: Logger): void {
+  if (!(error instanceof SipRefusal)) {
+    logger.error({ error: describeError(error) }, 'a SUBSCRIBE in its dialog failed');
+  }
+  try {
+    sendRefusal(response, error instanceof SipRefusal ? error : new SipRefusal(500, 'Internal Error'));
+  } catch (cause) {
+    logger.warn({ error: describeError(cause) }, 'answer could not be sent');
+  }
 }
 
 /**
@@ -80,43 +125,12 @@ function readSubscribe(request: DrachtioRequest, policy: AdmissionPolicy): Subsc
   };
 }
 
-function refreshOf(request: DrachtioRequest, initial: SubscribeCommand): SubscribeCommand {
-  const { expires: asked, ...rest } = initial;
+function readRefresh(request: DrachtioRequest, record: DialogRecord): RefreshCommand {
+  const event = request.get('Event');
   const expires = deltaSeconds(request.get('Expires'));
   return {
-    ...rest,
-    event: request.get('Event') ?? initial.event,
+    dialog: formatRecord(record),
+    ...(event === undefined ? {} : { event }),
     ...(expires === undefined ? {} : { expires }),
-  };
-}
-
-function subscriberDialog(
-  dialog: DrachtioDialog,
-  { clock, logger }: SubscribeRouteOptions,
-): SubscriberDialog {
-  return {
-    id: dialog.id,
-    notify: async ({ subscriptionState, event, contentType, body }) => {
-      try {
-        const sent = dialog.request({
-          method: 'NOTIFY',
-          headers: {
-            Event: event,
-            'Subscription-State': subscriptionState,
-            ...(contentType === undefined ? {} : { 'Content-Type': contentType }),
-          },
-          ...(body === undefined ? {} : { body }),
-        });
-        return (await withDeadline(clock, SIP_LIMITS.requestDeadline, 'NOTIFY', sent)).status;
-      } catch (error) {
-        logger.info({ dialog: dialog.id, error: describeError(error) }, 'NOTIFY not answered');
-        return 0;
-      }
-    },
-    // After a refusal drachtio-srf would keep the dialog for good; its own way to end one sends another NOTIFY.
-    drop: () => {
-      dialog.srf.removeDialog(dialog);
-      dialog.removeAllListeners();
-    },
   };
 }

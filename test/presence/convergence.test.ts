@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { parseMessageSummary } from '../../src/im/message-summary.ts';
-import { PresenceFixture, subscribeOf } from './presence-fixture.ts';
+import { PresenceFixture } from './presence-fixture.ts';
 import type { RecordedDialog } from './recorded-dialog.ts';
 
 /*
@@ -38,7 +38,7 @@ type Step =
   | { readonly kind: 'subscribe'; readonly expires: number }
   | { readonly kind: 'answers'; readonly which: number; readonly answer: number | 'held' }
   | { readonly kind: 'release'; readonly which: number; readonly status: number }
-  | { readonly kind: 'time'; readonly ms: number };
+  | { readonly kind: 'crash' | 'time'; readonly ms: number };
 
 const which = fc.nat(9);
 const expires = fc.constantFrom(60, 61, 90, 600, 600);
@@ -69,6 +69,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     answer: fc.constantFrom<(number | 'held')[]>(200, 200, 'held', 'held', 500, 503, 481, 0),
   }),
   fc.record({ kind: fc.constant('release' as const), which, status: fc.constantFrom(200, 200, 500, 404) }),
+  fc.record({ kind: fc.constant('crash' as const), ms: fc.constantFrom(0, 0, 2_000, 61_000) }),
   fc.record({
     kind: fc.constant('time' as const),
     ms: fc.constantFrom(0, 1, 300, 999, 1_000, 5_000, 59_999, 60_000),
@@ -88,49 +89,52 @@ class Model {
   async run(step: Step): Promise<void> {
     switch (step.kind) {
       case 'publish':
-        this.#put(undefined, step.said, step.expires);
+        await this.#put(undefined, step.said, step.expires);
         break;
       case 'modify':
-        this.#withPublication(step.which, (publication) => this.#put(publication, step.said, step.expires));
+        await this.#withPublication(step.which, (each) => this.#put(each, step.said, step.expires));
         break;
       case 'refresh publication':
-        this.#withPublication(step.which, (publication) => this.#put(publication, undefined, step.expires));
+        await this.#withPublication(step.which, (each) => this.#put(each, undefined, step.expires));
         break;
       case 'remove publication':
-        this.#withPublication(step.which, (publication) => {
-          this.presence.published({ entityTag: publication.tag, expires: 0 });
+        await this.#withPublication(step.which, async (publication) => {
+          await this.presence.published({ entityTag: publication.tag, expires: 0 });
           this.#staleTags.push(publication.tag);
           this.publications = this.publications.filter((other) => other !== publication);
         });
         break;
       case 'stale':
         for (const entityTag of this.#staleTags.slice(step.which, step.which + 1)) {
-          expect(this.presence.publish({ entityTag, body: bodyOf(LOUD) }).status).to.equal(412);
+          expect((await this.presence.publish({ entityTag, body: bodyOf(LOUD) })).status).to.equal(412);
         }
         break;
       case 'subscribe': {
-        const dialog = this.presence.subscribe({ expires: step.expires });
+        const dialog = await this.presence.subscribe({ expires: step.expires });
         const expiresAt = this.presence.clock.now() + step.expires * 1000;
         this.phones.push({ dialog, expiresAt, unsubscribed: false });
         break;
       }
       case 'refresh':
       case 'unsubscribe':
-        this.#withPhone(step.which, (phone) =>
+        await this.#withPhone(step.which, (phone) =>
           this.#resubscribe(phone, step.kind === 'refresh' ? step.expires : 0),
         );
         break;
       case 'dialog gone':
-        this.#withPhone(step.which, (phone) => {
+        await this.#withPhone(step.which, (phone) => {
           this.presence.server.removeSubscription(phone.dialog.id);
           phone.unsubscribed = true;
         });
         break;
       case 'answers':
-        this.#withPhone(step.which, ({ dialog }) => (dialog.answer = step.answer));
+        await this.#withPhone(step.which, ({ dialog }) => void (dialog.answer = step.answer));
         break;
       case 'release':
-        this.#withPhone(step.which, ({ dialog }) => dialog.release(step.status));
+        await this.#withPhone(step.which, ({ dialog }) => dialog.release(step.status));
+        break;
+      case 'crash':
+        await this.#crash(step.ms);
         break;
       case 'time':
         await this.presence.clock.advance(step.ms);
@@ -176,8 +180,8 @@ class Model {
     };
   }
 
-  #put(previous: Publication | undefined, said: Said | undefined, expires: number): void {
-    const tag = this.presence.published({
+  async #put(previous: Publication | undefined, said: Said | undefined, expires: number): Promise<void> {
+    const tag = await this.presence.published({
       expires,
       ...(previous === undefined ? {} : { entityTag: previous.tag }),
       ...(said === undefined ? {} : { body: bodyOf(said) }),
@@ -192,9 +196,9 @@ class Model {
     Object.assign(previous, { tag, expiresAt, order, said: said ?? previous.said });
   }
 
-  #resubscribe(phone: Phone, expires: number): void {
+  async #resubscribe(phone: Phone, expires: number): Promise<void> {
     const lived = this.lives(phone);
-    const { status } = this.presence.server.refreshSubscription(phone.dialog.id, subscribeOf({ expires }));
+    const { status } = await this.presence.refresh(phone.dialog.id, { expires });
     // A NOTIFY that ends it may be answered and not yet heard of.
     if (lived) expect(status).to.equal(200);
     if (status !== 200) return;
@@ -202,19 +206,26 @@ class Model {
     phone.unsubscribed = expires === 0;
   }
 
+  async #crash(away: number): Promise<void> {
+    await this.presence.restart(away);
+    const now = this.presence.clock.now();
+    // Nobody tells those whose time was over meanwhile; and who did not hear that it is over may be told once more.
+    for (const phone of this.phones) if (phone.expiresAt <= now) phone.unsubscribed = true;
+  }
+
   #lapse(): void {
     const now = this.presence.clock.now();
     this.publications = this.publications.filter(({ expiresAt }) => expiresAt > now);
   }
 
-  #withPublication(which: number, act: (publication: Publication) => void): void {
+  async #withPublication(which: number, act: (publication: Publication) => Promise<void>): Promise<void> {
     const chosen = this.publications[which % Math.max(1, this.publications.length)];
-    if (chosen !== undefined) act(chosen);
+    if (chosen !== undefined) await act(chosen);
   }
 
-  #withPhone(which: number, act: (phone: Phone) => void): void {
+  async #withPhone(which: number, act: (phone: Phone) => Promise<void> | void): Promise<void> {
     const chosen = this.phones[which % Math.max(1, this.phones.length)];
-    if (chosen !== undefined) act(chosen);
+    if (chosen !== undefined) await act(chosen);
   }
 }
 

@@ -10,9 +10,9 @@ describe('the notifier', () => {
       ['200 with the lifetime asked for', { expires: 300 }, 200, { Expires: '300' }],
       [
         '200 with the longest lifetime there is when more is asked for',
-        { expires: 3600 },
+        { expires: 7200 },
         200,
-        { Expires: '600' },
+        { Expires: '3600' },
       ],
       ['200 to a fetch', { expires: 0 }, 200, { Expires: '0' }],
       ['200 with an Event id', { event: 'message-summary;id=7' }, 200, { Expires: '600' }],
@@ -29,16 +29,16 @@ describe('the notifier', () => {
       ['403 to somebody unknown', { watcher: null }, 403, {}],
     ];
     for (const [what, command, status, headers] of verdicts) {
-      it(what, () => {
-        const answer = new PresenceFixture().server.judgeSubscribe(subscribeOf(command));
+      it(what, async () => {
+        const answer = await new PresenceFixture().open(subscribeOf(command));
         expect(answer.status).to.equal(status);
         expect(answer.headers).to.deep.equal(headers);
       });
     }
 
-    it('200 with the longest lifetime to a SUBSCRIBE without Expires', () => {
+    it('200 with the longest lifetime to a SUBSCRIBE without Expires', async () => {
       const command = { presentity: ALICE, event: 'message-summary', watcher: ALICE, accept: [] };
-      expect(new PresenceFixture().server.judgeSubscribe(command).headers['Expires']).to.equal('600');
+      expect((await new PresenceFixture().open(command)).headers['Expires']).to.equal('3600');
     });
 
     it('subscription flood: 503 with Retry-After beyond the bound of a presentity, and beyond that of all', async () => {
@@ -49,20 +49,20 @@ describe('the notifier', () => {
       });
       await presence.subscribed();
       const second = await presence.subscribed();
-      const refused = presence.server.judgeSubscribe(subscribeOf());
+      const refused = await presence.open(subscribeOf());
       expect(refused.status).to.equal(503);
       expect(refused.headers).to.deep.equal({ 'Retry-After': '9' });
       await presence.subscribed({ presentity: BOB, watcher: BOB });
       const bobs = subscribeOf({ presentity: BOB, watcher: BOB });
-      expect(presence.server.judgeSubscribe(bobs).status).to.equal(503);
+      expect((await presence.open(bobs)).status).to.equal(503);
       presence.server.removeSubscription(second.id);
-      expect(presence.server.judgeSubscribe(subscribeOf()).status).to.equal(200);
+      expect((await presence.open(subscribeOf())).status).to.equal(200);
     });
 
     it('subscription flood: ends at once those that were judged together and are too many', async () => {
       const presence = new PresenceFixture({ subscriptionsPerPresentity: 1, retryAfter: 9 });
-      expect(presence.server.judgeSubscribe(subscribeOf()).status).to.equal(200);
-      expect(presence.server.judgeSubscribe(subscribeOf()).status).to.equal(200);
+      expect((await presence.open(subscribeOf())).status).to.equal(200);
+      expect((await presence.open(subscribeOf())).status).to.equal(200);
       const [one, two] = [new RecordedDialog('one'), new RecordedDialog('two')];
       presence.server.addSubscription(subscribeOf(), one, 600);
       presence.server.addSubscription(subscribeOf(), two, 600);
@@ -76,7 +76,7 @@ describe('the notifier', () => {
   describe('notifies', () => {
     it('at once, though not before the caller has sent its 200, also when nothing was published', async () => {
       const presence = new PresenceFixture();
-      const dialog = presence.subscribe();
+      const dialog = await presence.subscribe();
       await settle();
       expect(dialog.notifications).to.deep.equal([]);
       await presence.clock.advance(0);
@@ -91,7 +91,7 @@ describe('the notifier', () => {
     });
 
     it('with the account where nothing was published and the account is known', async () => {
-      const presence = new PresenceFixture({}, ACCOUNT);
+      const presence = new PresenceFixture({}, { messageAccount: ACCOUNT });
       expect(await presence.fetch()).to.equal(`Messages-Waiting: no\r\nMessage-Account: ${ACCOUNT}\r\n`);
     });
 
@@ -100,7 +100,7 @@ describe('the notifier', () => {
       const phones = [await presence.subscribed(), await presence.subscribed()];
       const bobs = await presence.subscribed({ presentity: BOB, watcher: BOB });
       await presence.clock.advance(5_000);
-      presence.published({ body: texts(1) });
+      await presence.published({ body: texts(1) });
       await presence.clock.advance(0);
       for (const phone of phones) {
         expect(phone.last?.body).to.equal(texts(1));
@@ -112,17 +112,17 @@ describe('the notifier', () => {
     it('the neutral state in full, never an empty body, when the last publication lapses', async () => {
       const presence = new PresenceFixture();
       const phone = await presence.subscribed();
-      presence.published({ body: texts(2), expires: 60 });
+      await presence.published({ body: texts(2), expires: 60 });
       await presence.clock.advance(60_000);
       expect(phone.bodies).to.deep.equal(['Messages-Waiting: no\r\n', texts(2), texts(0)]);
     });
 
     it('nothing when a publication is refreshed or published again as it was', async () => {
       const presence = new PresenceFixture();
-      const tag = presence.published({ body: texts(1) });
+      const tag = await presence.published({ body: texts(1) });
       const phone = await presence.subscribed();
-      const next = presence.published({ entityTag: tag });
-      presence.published({ entityTag: next, body: texts(1) });
+      const next = await presence.published({ entityTag: tag });
+      await presence.published({ entityTag: next, body: texts(1) });
       await presence.clock.advance(10_000);
       expect(phone.notifications).to.have.length(1);
     });
@@ -135,10 +135,10 @@ describe('the notifier', () => {
     it('changes of one second in one NOTIFY that says the newest', async () => {
       const presence = new PresenceFixture();
       const phone = await presence.subscribed();
-      let tag = presence.published({ body: texts(1) });
+      let tag = await presence.published({ body: texts(1) });
       for (let count = 2; count <= 20; count++) {
         await presence.clock.advance(20);
-        tag = presence.published({ entityTag: tag, body: texts(count) });
+        tag = await presence.published({ entityTag: tag, body: texts(count) });
       }
       await presence.clock.advance(1_000 - 19 * 20 - 1);
       expect(phone.notifications).to.have.length(1);
@@ -150,11 +150,11 @@ describe('the notifier', () => {
 
     it('one at a time: what changed while a NOTIFY was in flight follows it', async () => {
       const presence = new PresenceFixture();
-      const phone = presence.subscribe();
+      const phone = await presence.subscribe();
       phone.answer = 'held';
       await presence.clock.advance(0);
-      const tag = presence.published({ body: texts(1) });
-      presence.published({ entityTag: tag, body: texts(2) });
+      const tag = await presence.published({ body: texts(1) });
+      await presence.published({ entityTag: tag, body: texts(2) });
       await presence.clock.advance(5_000);
       expect(phone.notifications).to.have.length(1);
       phone.answer = 200;
@@ -166,17 +166,17 @@ describe('the notifier', () => {
 
     it('nothing more when the state is back to what the phone confirmed', async () => {
       const presence = new PresenceFixture();
-      const first = presence.published({ body: texts(1) });
+      const first = await presence.published({ body: texts(1) });
       const phone = await presence.subscribed();
-      const second = presence.published({ entityTag: first, body: texts(2) });
-      presence.published({ entityTag: second, body: texts(1) });
+      const second = await presence.published({ entityTag: first, body: texts(2) });
+      await presence.published({ entityTag: second, body: texts(1) });
       await presence.clock.advance(10_000);
       expect(phone.bodies).to.deep.equal([texts(1)]);
     });
 
     it('again, at growing intervals, what was refused for the moment', async () => {
       const presence = new PresenceFixture({ notifyRetryDelay: { first: 2_000, longest: 5_000 } });
-      const phone = presence.subscribe();
+      const phone = await presence.subscribe();
       phone.answer = 500;
       await presence.clock.advance(0);
       expect(phone.notifications).to.have.length(1);
@@ -189,20 +189,20 @@ describe('the notifier', () => {
       await presence.clock.advance(5_000);
       expect(phone.notifications).to.have.length(4);
       phone.answer = 200;
-      presence.published({ body: texts(1) });
+      await presence.published({ body: texts(1) });
       await presence.clock.advance(60_000);
       expect(phone.bodies.slice(4)).to.deep.equal([texts(1)]);
     });
 
     it('also a state the phone once confirmed, when it refused another since', async () => {
       const presence = new PresenceFixture();
-      const first = presence.published({ body: texts(1) });
+      const first = await presence.published({ body: texts(1) });
       const phone = await presence.subscribed();
       phone.answer = 503;
-      const second = presence.published({ entityTag: first, body: texts(2) });
+      const second = await presence.published({ entityTag: first, body: texts(2) });
       await presence.clock.advance(1_000);
       phone.answer = 200;
-      presence.published({ entityTag: second, body: texts(1) });
+      await presence.published({ entityTag: second, body: texts(1) });
       await presence.clock.advance(10_000);
       expect(phone.bodies).to.deep.equal([texts(1), texts(2), texts(1)]);
     });
@@ -213,7 +213,7 @@ describe('the notifier', () => {
       const presence = new PresenceFixture();
       const phone = await presence.subscribed();
       await presence.clock.advance(500);
-      const answer = presence.server.refreshSubscription(phone.id, subscribeOf({ expires: 120 }));
+      const answer = await presence.refresh(phone.id, { expires: 120 });
       expect(answer).to.deep.equal({ status: 200, reason: 'OK', headers: { Expires: '120' } });
       expect(phone.notifications).to.have.length(1);
       await presence.clock.advance(0);
@@ -225,7 +225,7 @@ describe('the notifier', () => {
       const presence = new PresenceFixture();
       const phone = await presence.subscribed();
       await presence.clock.advance(599_000);
-      presence.server.refreshSubscription(phone.id, subscribeOf());
+      await presence.refresh(phone.id);
       await presence.clock.advance(599_000);
       expect(phone.states.at(-1)).to.equal('active;expires=600');
       await presence.clock.advance(1_000);
@@ -235,22 +235,22 @@ describe('the notifier', () => {
     it('not with another event or id, too brief a lifetime, or in an unknown dialog', async () => {
       const presence = new PresenceFixture();
       const phone = await presence.subscribed({ event: 'message-summary;id=7' });
-      const refresh = (id: string, parts: Partial<SubscribeCommand>): number =>
-        presence.server.refreshSubscription(id, subscribeOf(parts)).status;
-      expect(refresh(phone.id, { event: 'presence' })).to.equal(489);
-      expect(refresh(phone.id, { event: 'message-summary' })).to.equal(481);
-      expect(refresh(phone.id, { event: 'message-summary;id=7', expires: 5 })).to.equal(423);
-      expect(refresh('nobody', { event: 'message-summary;id=7' })).to.equal(481);
-      expect(refresh(phone.id, { event: 'message-summary;id=7' })).to.equal(200);
+      const refresh = async (id: string, parts: Partial<SubscribeCommand>): Promise<number> =>
+        (await presence.refresh(id, parts)).status;
+      expect(await refresh(phone.id, { event: 'presence' })).to.equal(489);
+      expect(await refresh(phone.id, { event: 'message-summary' })).to.equal(481);
+      expect(await refresh(phone.id, { event: 'message-summary;id=7', expires: 5 })).to.equal(423);
+      expect(await refresh('nobody', { event: 'message-summary;id=7' })).to.equal(481);
+      expect(await refresh(phone.id, { event: 'message-summary;id=7' })).to.equal(200);
     });
   });
 
   describe('ends a subscription', () => {
     const nothingLeft = async (presence: PresenceFixture, phone: RecordedDialog): Promise<void> => {
       const sent = phone.notifications.length;
-      const answer = presence.server.refreshSubscription(phone.id, subscribeOf());
+      const answer = await presence.refresh(phone.id);
       expect(answer.status).to.equal(481);
-      presence.publish({ body: texts(9), expires: 60 });
+      await presence.publish({ body: texts(9), expires: 60 });
       await presence.clock.advance(60_000);
       expect(phone.notifications).to.have.length(sent);
       expect(presence.clock.pendingTimers).to.equal(0);
@@ -258,19 +258,19 @@ describe('the notifier', () => {
 
     it('of a fetch with one NOTIFY that carries the state', async () => {
       const presence = new PresenceFixture();
-      const tag = presence.published({ body: texts(1) });
+      const tag = await presence.published({ body: texts(1) });
       const phone = await presence.subscribed({ expires: 0 });
       expect(phone.states).to.deep.equal(['terminated;reason=timeout']);
       expect(phone.bodies).to.deep.equal([texts(1)]);
       expect(phone.dropped).to.equal(1);
-      presence.published({ entityTag: tag, expires: 0 });
+      await presence.published({ entityTag: tag, expires: 0 });
       await nothingLeft(presence, phone);
     });
 
     it('that is unsubscribed, with a last NOTIFY that carries the state', async () => {
       const presence = new PresenceFixture();
       const phone = await presence.subscribed();
-      const answer = presence.server.refreshSubscription(phone.id, subscribeOf({ expires: 0 }));
+      const answer = await presence.refresh(phone.id, { expires: 0 });
       expect(answer.headers).to.deep.equal({ Expires: '0' });
       await presence.clock.advance(0);
       expect(phone.states.at(-1)).to.equal('terminated;reason=timeout');
@@ -292,7 +292,7 @@ describe('the notifier', () => {
 
     it('that expires while a NOTIFY is in flight, after that was answered', async () => {
       const presence = new PresenceFixture();
-      const phone = presence.subscribe({ expires: 60 });
+      const phone = await presence.subscribe({ expires: 60 });
       phone.answer = 'held';
       await presence.clock.advance(60_000);
       expect(phone.notifications).to.have.length(1);
@@ -306,7 +306,7 @@ describe('the notifier', () => {
     for (const status of [404, 410, 481, 489, 408, 0]) {
       it(`whose NOTIFY was answered ${status === 0 ? 'not at all' : status}`, async () => {
         const presence = new PresenceFixture();
-        const phone = presence.subscribe();
+        const phone = await presence.subscribe();
         phone.answer = status;
         await presence.clock.advance(0);
         expect(phone.dropped).to.equal(1);
@@ -316,7 +316,7 @@ describe('the notifier', () => {
 
     it('whose last NOTIFY is refused all the same, once', async () => {
       const presence = new PresenceFixture();
-      const phone = presence.subscribe({ expires: 0 });
+      const phone = await presence.subscribe({ expires: 0 });
       phone.answer = 500;
       await presence.clock.advance(0);
       expect(phone.dropped).to.equal(1);
@@ -334,7 +334,7 @@ describe('the notifier', () => {
 
     it('whose dialog went while a NOTIFY was in flight', async () => {
       const presence = new PresenceFixture();
-      const phone = presence.subscribe();
+      const phone = await presence.subscribe();
       phone.answer = 'held';
       await presence.clock.advance(0);
       presence.server.removeSubscription(phone.id);
@@ -348,44 +348,34 @@ describe('the notifier', () => {
       presence.server.addSubscription(subscribeOf({ expires: 120 }), phone, 120);
       await presence.clock.advance(0);
       expect(phone.states).to.deep.equal(['active;expires=600', 'active;expires=120']);
-      presence.published({ body: texts(1) });
+      await presence.published({ body: texts(1) });
       await presence.clock.advance(1_000);
       expect(phone.notifications).to.have.length(3);
     });
   });
 
   describe('stops', () => {
-    it('after every phone heard that it is welcome to subscribe anew', async () => {
+    it('without a word, for its subscriptions go on with the next start, and leaves no timer', async () => {
       const presence = new PresenceFixture();
-      const phone = await presence.subscribed();
-      const stopped = presence.server.stop();
+      const [phone, slow] = [await presence.subscribed(), await presence.subscribe()];
+      slow.answer = 'held';
       await presence.clock.advance(0);
-      await stopped;
-      expect(phone.states.at(-1)).to.equal('terminated;reason=deactivated');
-      expect(phone.dropped).to.equal(1);
-      expect(presence.clock.pendingTimers).to.equal(0);
-    });
-
-    it('within its limit when a phone does not answer, and leaves no timer', async () => {
-      const presence = new PresenceFixture({ stopDeadline: 1_000 });
-      const phone = presence.subscribe();
-      phone.answer = 'held';
-      await presence.clock.advance(0);
-      let stopped = false;
-      const stopping = presence.server.stop().then(() => (stopped = true));
-      await presence.clock.advance(999);
-      expect(stopped).to.equal(false);
-      await presence.clock.advance(1);
-      await stopping;
-      phone.release();
+      await presence.server.stop();
+      slow.release();
       await settle();
+      await presence.clock.advance(10_000);
+      expect([phone, slow].map(({ states }) => states)).to.deep.equal([
+        ['active;expires=600'],
+        ['active;expires=600'],
+      ]);
+      expect([...presence.store.keptSubscriptions.keys()]).to.deep.equal([phone.id, slow.id]);
       expect(presence.clock.pendingTimers).to.equal(0);
     });
 
     it('and takes no subscription after', async () => {
       const presence = new PresenceFixture();
       await presence.server.stop();
-      const refused = presence.server.judgeSubscribe(subscribeOf());
+      const refused = await presence.open(subscribeOf());
       expect(refused.status).to.equal(503);
       expect(refused.headers).to.have.property('Retry-After');
       const late = new RecordedDialog();

@@ -34,6 +34,12 @@ export class RecordedDialog implements SubscriberDialog {
     this.dropped += 1;
   }
 
+  /** Whoever waits for an answer is gone. */
+  cut(): void {
+    this.#held = [];
+    this.inFlight = 0;
+  }
+
   /** Answers what is held. */
   release(status = 200): void {
     const held = this.#held;

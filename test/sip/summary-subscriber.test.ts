@@ -11,6 +11,7 @@ import type { PresenceServer } from '../../src/presence/presence-server.ts';
 import { startPresenceServer } from '../../src/presence/presence-server.ts';
 import type { AdmissionPolicy } from '../../src/sip/admission.ts';
 import { subscribeRoute } from '../../src/sip/subscribe-route.ts';
+import { SubscriberDialogs } from '../../src/sip/subscriber-dialogs.ts';
 import { SipSummarySubscriber, SummaryRefused } from '../../src/sip/summary-subscriber.ts';
 import { TrustedProxies } from '../../src/sip/trust.ts';
 import { voicemailNotifyRoute } from '../../src/sip/voicemail-notify-route.ts';
@@ -87,10 +88,11 @@ describe('our subscription to a message summary', function () {
         trustedProxies: LOOPBACK,
         depositFrom: 'trusted',
       };
-      voicemail = await startSipNode(
-        () => ({ SUBSCRIBE: subscribeRoute({ presence, policy, clock: systemClock, logger: silentLogger }) }),
-        port,
-      );
+      voicemail = await startSipNode((agent) => {
+        const surroundings = { clock: systemClock, random: systemRandom, logger: silentLogger };
+        const dialogs = new SubscriberDialogs({ ...surroundings, requests: agent });
+        return { SUBSCRIBE: subscribeRoute({ ...surroundings, presence, dialogs, policy }) };
+      }, port);
     }
 
     async function publish(fresh: number): Promise<void> {
@@ -106,7 +108,7 @@ describe('our subscription to a message summary', function () {
         `Voice-Message: ${fresh}/0`,
         '',
       ].join('\r\n');
-      const answer = await Promise.resolve(presence.publish({ ...command, body: text }));
+      const answer = await presence.publish({ ...command, body: text });
       expect(answer.status).to.equal(200);
     }
 
@@ -155,13 +157,13 @@ describe('our subscription to a message summary', function () {
       expect(heard).to.have.length(1);
     });
 
-    it('hears why it ended when the voicemail stops', async () => {
-      await accepted();
+    it('hears why it ended', async () => {
+      const subscription = await accepted();
       await notified(1);
-      await presence.stop();
+      expect(await subscription.refresh(0)).to.deep.equal({ kind: 'accepted', expires: 0 });
       const last = await notified(2);
       expect(last.state).to.equal('terminated');
-      expect(last.reason).to.equal('deactivated');
+      expect(last.reason).to.equal('timeout');
       expect(subscriber.size).to.equal(0);
     });
 
