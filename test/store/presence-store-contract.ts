@@ -77,7 +77,7 @@ export function presenceStoreContract(newUrl: () => Promise<string>): void {
   });
 
   it('keeps the longest body, the longest dialog and the longest names', async () => {
-    const presentity = AddressOfRecord.parse(`sip:${'u'.repeat(200)}@example.test`);
+    const presentity = AddressOfRecord.parse(`sip:${'u'.repeat(128)}@example.test`);
     const long = publication({
       ...{ id: 'i'.repeat(64), entityTag: 't'.repeat(64), event: 'e'.repeat(200), presentity },
       body: 'ü'.repeat(4_096),
