@@ -86,12 +86,15 @@ export function readRecord(text: string): DialogRecord | undefined {
   }
 }
 
+/** What CSeq numbers count from in a restored dialog, epoch ms, and in which steps, ms: below 2**31 (§8.1.1.5) until 2042. */
+const SEQUENCE = { epoch: Date.UTC(2025, 0, 1), step: 250 };
+
 /**
- * CSeq number of the next NOTIFY (RFC 3261 §12.2.1.1: it grows). In the process that was given the dialog it counted from 1, so
- * seconds of the clock are above all that were used; they stay below 2**31 until 2038.
+ * CSeq number of the next NOTIFY: it grows (RFC 3261 §12.2.1.1), over restarts too, and need not be kept for that. The process
+ * that was given the dialog counted from 1; a restored one takes the clock, which changes, at most one a second, never outrun.
  */
 export function nextSequence(last: number, now: number): number {
-  return Math.max(last + 1, Math.floor(now / 1000));
+  return Math.max(last + 1, Math.floor((now - SEQUENCE.epoch) / SEQUENCE.step));
 }
 
 /** A NOTIFY in the dialog, as a request out of any dialog a SIP server knows. A first proxy is taken for a loose router. */
