@@ -33,6 +33,8 @@ interface Entry {
   readonly resource: string;
   readonly eventPackage: EventPackage;
   readonly event: EventHeader;
+  /** A fetch is not. */
+  readonly kept: boolean;
   readonly subscription: Subscription;
 }
 
@@ -79,15 +81,15 @@ export class Notifier {
    */
   async restore(dialogOf: (dialog: string) => SubscriberDialog | undefined): Promise<void> {
     const { store, limits, packages, clock, logger } = this.#options;
-    for await (const { event: header, expiresAt, presentity, dialog: kept } of store.subscriptions(
+    for await (const { event: header, expiresAt, presentity, dialog: record } of store.subscriptions(
       limits.subscriptions,
     )) {
       const event = readEventHeader(header);
       const eventPackage = packages.get(event?.name ?? '');
       if (event === undefined || eventPackage === undefined || expiresAt <= clock.now()) continue;
-      const dialog = dialogOf(kept);
+      const dialog = dialogOf(record);
       if (dialog === undefined) continue;
-      const entry = this.#enter(presentity, eventPackage, event, dialog);
+      const entry = this.#enter({ presentity, eventPackage, event, dialog, kept: true });
       entry.subscription.resume(expiresAt);
       this.#behind.push(entry);
     }
@@ -130,7 +132,8 @@ export class Notifier {
     if (before !== undefined) this.#leave(before);
     // Between open and add others may have come in.
     const full = this.#refuseBeyondBounds(command.presentity, eventPackage) !== undefined;
-    const entry = this.#enter(command.presentity, eventPackage, event, dialog);
+    const { presentity } = command;
+    const entry = this.#enter({ presentity, eventPackage, event, dialog, kept: expires > 0 });
     if (full) entry.subscription.end('giveup');
     else entry.subscription.accept(expires);
   }
@@ -253,20 +256,13 @@ export class Notifier {
       : undefined;
   }
 
-  #enter(
-    presentity: AddressOfRecord,
-    eventPackage: EventPackage,
-    event: EventHeader,
-    dialog: SubscriberDialog,
-  ): Entry {
+  #enter(found: Omit<Entry, 'resource' | 'subscription'>): Entry {
+    const { presentity, eventPackage, event, dialog } = found;
     const { clock, limits, bodyOf } = this.#options;
     const resource = resourceOf(presentity, eventPackage);
     const entry: Entry = {
-      dialog,
-      presentity,
+      ...found,
       resource,
-      eventPackage,
-      event,
       subscription: new Subscription({
         dialog,
         event,
@@ -278,7 +274,7 @@ export class Notifier {
         onNotified: (status) => this.#notified(entry, status),
         onOver: () => {
           this.#leave(entry);
-          this.#forget(dialog.id);
+          if (entry.kept) this.#forget(dialog.id);
           dialog.drop();
         },
       }),

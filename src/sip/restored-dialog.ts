@@ -141,7 +141,7 @@ function targetOf(request: DrachtioRequest): string {
   const [first = ''] = splitHeaderList(request.get('Contact') ?? '');
   const uri = parseNameAddress(headerSafe(first, SIP_LIMITS.dialogRecord))?.uri;
   // RFC 3261 §8.1.1.8: without a Contact there is nobody to talk to in the dialog.
-  if (uri === undefined) throw new SipRefusal(400, 'SUBSCRIBE without Contact');
+  if (uri === undefined || !/^sips?:\S/i.test(uri)) throw new SipRefusal(400, 'SUBSCRIBE without Contact');
   return uri;
 }
 

@@ -100,7 +100,7 @@ describe('the built-in presence server over kill -9', function () {
     }
   }
 
-  it('tells a subscriber what changed while nobody served: the publication that lapsed, the read texts', async () => {
+  it('tells a subscriber the state after a restart of its own accord, and then what is fetched', async () => {
     const lamp = await alice.dialog('SUBSCRIBE', ALICE, SUMMARY);
     await leaveText();
     await told(lamp, 'Text-Message: 1/0');
