@@ -103,6 +103,15 @@ async function start(
   });
   stops.push(() => store.close());
 
+  // What was kept is there before the ports are open.
+  const dialogs = new SubscriberDialogs({
+    ...surroundings,
+    requests: { request: async (uri, options) => await agent.request(uri, options) },
+  });
+  const presence = builtInPresence(config, surroundings, store);
+  stops.push(() => presence?.stop());
+  await presence?.restore((kept) => dialogs.restore(kept));
+
   const endpoint = await startMsrp(config, surroundings);
   stops.push(() => endpoint.close());
 
@@ -115,6 +124,8 @@ async function start(
     secret: engine === undefined ? config.DRACHTIO_SECRET : engine.secret,
   });
   stops.push(() => agent.stop());
+  // Before SIP ends: a NOTIFY that fails because of that would end its subscription.
+  stops.push(() => presence?.stop());
   const requests = new AuthenticatedRequests({
     ...surroundings,
     sender: agent,
@@ -140,11 +151,6 @@ async function start(
     trustedProxies: new TrustedProxies(config.TRUSTED_PROXIES),
     depositFrom: config.DEPOSIT_FROM,
   };
-  const dialogs = new SubscriberDialogs({ ...surroundings, requests: agent });
-  const presence = builtInPresence(config, surroundings, store);
-  if (presence !== undefined) stops.push(() => presence.stop());
-  await presence?.restore((dialog) => dialogs.restore(dialog));
-
   const voicemail = await prepareVoicemail(config, surroundings, store, agent, requests);
   lamp.voicemail = voicemail;
   stops.push(() => voicemail.stop());

@@ -14,6 +14,7 @@ import type { PresenceLimits } from './limits.ts';
 import type { Answer, KeptPublication, PresenceStore, PublishCommand } from './ports.ts';
 import { RememberedStates } from './remembered-states.ts';
 import { Turns } from './turns.ts';
+import { wholeSeconds } from './whole-seconds.ts';
 
 /** One publication, from its first PUBLISH until it is removed or lapses. */
 interface Publication extends KeptPublication {
@@ -27,8 +28,8 @@ interface EventState {
   readonly eventPackage: EventPackage;
   /** By entity tag; the one whose body came last stands last. */
   publications: ReadonlyMap<string, Publication>;
-  /** What the publications say together. */
-  body: string;
+  /** What the publications say together; undefined where nobody asked since it was restored. */
+  body: string | undefined;
 }
 
 /** A PUBLISH that passed every check. */
@@ -115,7 +116,7 @@ export class EventStateCompositor {
   /** The whole state of `presentity`, as a body of the package's first type: never empty. */
   bodyOf(presentity: AddressOfRecord, eventPackage: EventPackage): string {
     const key = resourceOf(presentity, eventPackage);
-    return this.#states.get(key)?.body ?? this.#remembered.recall(key) ?? eventPackage.neutralBody(null);
+    return this.#find(key)?.body ?? this.#remembered.recall(key) ?? eventPackage.neutralBody(null);
   }
 
   /** Clears every timer and leaves what is kept to the next start; a PUBLISH after gets 503. */
@@ -175,8 +176,8 @@ export class EventStateCompositor {
       }
     }
     const others = [...state.publications.values()].filter((publication) => publication !== previous);
-    const composed = state.eventPackage.compose([...others.map((other) => other.body), body]) ?? '';
-    return Buffer.byteLength(composed) > limits.bodyBytes ? refusal(413, 'Body Too Large') : undefined;
+    const merged = state.eventPackage.compose([...others.map((other) => other.body), body]) ?? '';
+    return Buffer.byteLength(merged) > limits.bodyBytes ? refusal(413, 'Body Too Large') : undefined;
   }
 
   /** Steps 6 and 7 of RFC 3903 §6. Every 200 carries a tag not used before, that of a removal too. */
@@ -234,15 +235,17 @@ export class EventStateCompositor {
   /** The publication with its lifetime running. */
   #living(key: string, kept: KeptPublication): Publication {
     const { clock } = this.#options;
-    const lapse = clock.after(Math.max(0, kept.expiresAt - clock.now()), () => {
-      void this.#turns.take(key, () => this.#lapse(key, publication));
-    });
-    const publication: Publication = { ...kept, lapse };
+    const publication: Publication = {
+      ...kept,
+      lapse: clock.after(wholeSeconds(kept.expiresAt - clock.now()), () => {
+        void this.#turns.take(key, () => this.#lapse(key, publication));
+      }),
+    };
     return publication;
   }
 
   #lapse(key: string, lapsed: Publication): void {
-    const state = this.#states.get(key);
+    const state = this.#find(key);
     // While it waited for its turn a PUBLISH may have taken its place.
     if (state?.publications.get(lapsed.entityTag) !== lapsed) return;
     const { logger, store } = this.#options;
@@ -263,10 +266,10 @@ export class EventStateCompositor {
     const before = this.bodyOf(presentity, eventPackage);
     this.#publications += publications.size - state.publications.size;
     this.#alive.set(this.#publications);
-    const composed = eventPackage.compose([...publications.values()].map(({ body }) => body));
+    const body = eventPackage.compose([...publications.values()].map((each) => each.body));
     state.publications = publications;
-    state.body = composed ?? eventPackage.neutralBody(before);
-    if (composed === null) {
+    state.body = body ?? eventPackage.neutralBody(before);
+    if (publications.size === 0) {
       this.#states.delete(key);
       this.#remembered.remember(key, state.body);
     } else {
@@ -281,13 +284,13 @@ export class EventStateCompositor {
     const key = resourceOf(presentity, eventPackage);
     this.#order = Math.max(this.#order, ...kept.map(({ order }) => order));
     const living = kept.filter(({ expiresAt }) => expiresAt > clock.now());
-    const composed = eventPackage.compose((living.length > 0 ? living : kept).map(({ body }) => body));
     if (living.length === 0) {
-      this.#remembered.remember(key, eventPackage.neutralBody(composed));
+      const last = kept.map(({ body }) => body).filter((body) => eventPackage.validate(body));
+      this.#remembered.remember(key, eventPackage.neutralBody(eventPackage.compose(last)));
       return;
     }
     const publications = new Map(living.map((each) => [each.entityTag, this.#living(key, each)]));
-    this.#states.set(key, { key, presentity, eventPackage, publications, body: composed ?? '' });
+    this.#states.set(key, { key, presentity, eventPackage, publications, body: undefined });
     this.#publications += publications.size;
   }
 
@@ -296,9 +299,23 @@ export class EventStateCompositor {
     return this.#order;
   }
 
+  /** The state there is. One that was restored is read when it is first asked for; what is not readable any more is left out. */
+  #find(key: string): EventState | undefined {
+    const state = this.#states.get(key);
+    if (state === undefined || state.body !== undefined) return state;
+    const { eventPackage } = state;
+    const readable = [...state.publications.values()].filter(({ body }) => eventPackage.validate(body));
+    const publications = new Map(readable.map((each) => [each.entityTag, each]));
+    for (const [tag, { lapse }] of state.publications) if (!publications.has(tag)) lapse.cancel();
+    this.#publications += publications.size - state.publications.size;
+    state.publications = publications;
+    state.body = eventPackage.compose(readable.map(({ body }) => body)) ?? eventPackage.neutralBody(null);
+    return state;
+  }
+
   #stateOf(presentity: AddressOfRecord, eventPackage: EventPackage): EventState {
     const key = resourceOf(presentity, eventPackage);
-    return this.#states.get(key) ?? { key, presentity, eventPackage, publications: new Map(), body: '' };
+    return this.#find(key) ?? { key, presentity, eventPackage, publications: new Map(), body: '' };
   }
 }
 

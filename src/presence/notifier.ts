@@ -18,6 +18,7 @@ import { formatEventHeader, readEventHeader, resourceOf } from './event-package.
 import type { PresenceLimits } from './limits.ts';
 import type {
   Answer,
+  KeptDialog,
   KeptSubscription,
   PresenceStore,
   RefreshCommand,
@@ -79,19 +80,10 @@ export class Notifier {
    * Takes up the subscriptions that were kept: `dialogOf` gives the dialog that was kept with one, undefined when it cannot be
    * read. Each is told the state, little by little, for what it was told last is not known. Rejects when nothing can be read.
    */
-  async restore(dialogOf: (dialog: string) => SubscriberDialog | undefined): Promise<void> {
-    const { store, limits, packages, clock, logger } = this.#options;
-    for await (const { event: header, expiresAt, presentity, dialog: record } of store.subscriptions(
-      limits.subscriptions,
-    )) {
-      const event = readEventHeader(header);
-      const eventPackage = packages.get(event?.name ?? '');
-      if (event === undefined || eventPackage === undefined || expiresAt <= clock.now()) continue;
-      const dialog = dialogOf(record);
-      if (dialog === undefined) continue;
-      const entry = this.#enter({ presentity, eventPackage, event, dialog, kept: true });
-      entry.subscription.resume(expiresAt);
-      this.#behind.push(entry);
+  async restore(dialogOf: (kept: KeptDialog) => SubscriberDialog | undefined): Promise<void> {
+    const { store, limits, logger } = this.#options;
+    for await (const page of store.subscriptions(limits.subscriptions)) {
+      for (const kept of page) this.#restoreOne(kept, dialogOf);
     }
     if (this.#behind.length === 0) return;
     logger.info({ subscriptions: this.#behind.length }, 'subscriptions restored');
@@ -103,10 +95,7 @@ export class Notifier {
    * Checks an initial SUBSCRIBE before its 2xx (RFC 6665 §4.2.1.1): the refusal to send, or 200 with the Expires granted once
    * the subscription is kept, with all it takes to go on with its dialog.
    */
-  async open(
-    command: SubscribeCommand,
-    { id, dialog }: Pick<KeptSubscription, 'id' | 'dialog'>,
-  ): Promise<Answer> {
+  async open(command: SubscribeCommand, { id, dialog }: KeptDialog): Promise<Answer> {
     const judged = this.#judge(command);
     const expires = Number(judged.headers['Expires'] ?? 0);
     const { presentity, event } = command;
@@ -166,6 +155,19 @@ export class Notifier {
     this.#catchUp?.cancel();
     this.#behind = [];
     for (const entry of [...this.#byDialog.values()]) this.#leave(entry);
+  }
+
+  #restoreOne(kept: KeptSubscription, dialogOf: (kept: KeptDialog) => SubscriberDialog | undefined): void {
+    const { packages, clock } = this.#options;
+    const { presentity, expiresAt } = kept;
+    const event = readEventHeader(kept.event);
+    const eventPackage = packages.get(event?.name ?? '');
+    if (event === undefined || eventPackage === undefined || expiresAt <= clock.now()) return;
+    const dialog = dialogOf(kept);
+    if (dialog === undefined) return;
+    const entry = this.#enter({ presentity, eventPackage, event, dialog, kept: true });
+    entry.subscription.resume(expiresAt);
+    this.#behind.push(entry);
   }
 
   #judge(command: SubscribeCommand): Answer {

@@ -95,6 +95,9 @@ export interface KeptSubscription {
   readonly dialog: string;
 }
 
+/** What of a {@link KeptSubscription} is its dialog. */
+export type KeptDialog = Pick<KeptSubscription, 'id' | 'dialog'>;
+
 /**
  * Keeps publications and subscriptions. A write resolves once it is committed and rejects when it may not have been; writes
  * are done in the order they are asked for, and one of an `id` that is there takes its place.
@@ -104,9 +107,9 @@ export interface PresenceStore {
   removePublication(id: string): Promise<void>;
   saveSubscription(subscription: KeptSubscription): Promise<void>;
   removeSubscription(id: string): Promise<void>;
-  /** What is kept, those that expired included, at most `limit` of them and in no order. */
-  publications(limit: number): AsyncIterable<KeptPublication>;
-  subscriptions(limit: number): AsyncIterable<KeptSubscription>;
+  /** What is kept, those that expired included, at most `limit` of them in no order, page by page. */
+  publications(limit: number): AsyncIterable<readonly KeptPublication[]>;
+  subscriptions(limit: number): AsyncIterable<readonly KeptSubscription[]>;
   /** Forgets what had expired before `now`, epoch ms. */
   removeExpired(now: number): Promise<void>;
 }

@@ -12,7 +12,7 @@ import type { PackageSettings } from './packages.ts';
 import { eventPackages, packagesByName } from './packages.ts';
 import type {
   Answer,
-  KeptSubscription,
+  KeptDialog,
   PresenceStore,
   PublishCommand,
   RefreshCommand,
@@ -41,14 +41,11 @@ export interface PresenceServer {
    * Takes up what was kept, before anything is served. `dialogOf` gives the dialog that was kept with a subscription,
    * undefined when it cannot be read. Rejects when the store cannot be read.
    */
-  restore(dialogOf: (dialog: string) => SubscriberDialog | undefined): Promise<void>;
+  restore(dialogOf: (kept: KeptDialog) => SubscriberDialog | undefined): Promise<void>;
   /** Serves one PUBLISH; a 200 means that it is kept. */
   publish(command: PublishCommand): Promise<Answer>;
   /** The answer to an initial SUBSCRIBE; a 200 carries the Expires granted and means that the subscription is kept. */
-  openSubscription(
-    command: SubscribeCommand,
-    dialog: Pick<KeptSubscription, 'id' | 'dialog'>,
-  ): Promise<Answer>;
+  openSubscription(command: SubscribeCommand, dialog: KeptDialog): Promise<Answer>;
   /** The 2xx was sent and the dialog stands: the first NOTIFY follows, then every change for `expires` seconds. */
   addSubscription(command: SubscribeCommand, dialog: SubscriberDialog, expires: number): void;
   /** The answer to a SUBSCRIBE in a dialog, once that is kept; a NOTIFY follows. */

@@ -3,6 +3,7 @@ import type { EventHeader } from './event-package.ts';
 import { formatEventHeader } from './event-package.ts';
 import type { PresenceLimits } from './limits.ts';
 import type { SubscriberDialog } from './ports.ts';
+import { wholeSeconds } from './whole-seconds.ts';
 
 /** Why a subscription ends, as its last NOTIFY says (RFC 6665 §4.1.3). */
 export type EndReason = 'timeout' | 'giveup';
@@ -86,8 +87,8 @@ export class Subscription {
   resume(expiresAt: number): void {
     const { clock } = this.#options;
     this.#lifetime?.cancel();
-    this.#expiresAt = expiresAt;
-    const left = expiresAt - clock.now();
+    const left = wholeSeconds(expiresAt - clock.now());
+    this.#expiresAt = clock.now() + left;
     this.#lifetime = left > 0 ? clock.after(left, () => this.end('timeout')) : undefined;
   }
 

@@ -80,11 +80,11 @@ async function answerRefresh(
   { presence, dialogs }: SubscribeRouteOptions,
 ): Promise<void> {
   const dialog = dialogs.find(requestedId(request));
-  if (dialog === undefined) throw new SipRefusal(481, 'Subscription Does Not Exist');
+  if (dialog?.record === undefined) throw new SipRefusal(481, 'Subscription Does Not Exist');
   const record = refreshed(dialog.record, request);
   const answer = await presence.refreshSubscription(dialog.id, readRefresh(request, record));
   if (answer.status >= 300) throw refusalOf(answer);
-  dialog.record = record;
+  dialog.follow(record);
   response.send(answer.status, answer.reason, { headers: { ...answer.headers } });
 }
 

@@ -2,17 +2,26 @@ import type { Clock } from '../core/clock.ts';
 import { DeadlineExceeded, withDeadline } from '../core/deadline.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import type { Notification, SubscriberDialog } from '../presence/ports.ts';
+import type { KeptDialog, Notification, SubscriberDialog } from '../presence/ports.ts';
 import type { DrachtioDialog } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
 import type { RequestSender } from './request-sender.ts';
 import type { DialogRecord } from './restored-dialog.ts';
-import { nextSequence, notifyHeaders, notifyIn, readRecord, recordedId } from './restored-dialog.ts';
+import {
+  formatRecord,
+  nextSequence,
+  notifyHeaders,
+  notifyIn,
+  readRecord,
+  recordedId,
+} from './restored-dialog.ts';
 
 /** A subscriber's dialog, and what it would take to go on with it in another process. */
 export interface RecordedSubscriberDialog extends SubscriberDialog {
-  /** Changed by a refresh that was accepted. */
-  record: DialogRecord;
+  /** Undefined when what was kept cannot be read. */
+  readonly record: DialogRecord | undefined;
+  /** A refresh was accepted: the dialog is now as `record` says. */
+  follow(record: DialogRecord): void;
 }
 
 export interface SubscriberDialogsOptions {
@@ -36,30 +45,13 @@ export class SubscriberDialogs {
   }
 
   /** A dialog that the SIP server knows. */
-  add(dialog: DrachtioDialog, record: DialogRecord): RecordedSubscriberDialog {
-    return this.#keep(record, {
-      notify: (notification) => this.#notifyWithin(dialog, notification),
-      // After a refusal drachtio-srf would keep the dialog for good; its own way to end one sends another NOTIFY.
-      drop: () => {
-        dialog.srf.removeDialog(dialog);
-        dialog.removeAllListeners();
-      },
-    });
+  add(dialog: DrachtioDialog, record: DialogRecord): SubscriberDialog {
+    return this.#enter(new LiveDialog(dialog, record, this.#options, (id) => this.forget(id)));
   }
 
-  /** A dialog of an earlier process, as it was kept; undefined when that cannot be read. */
-  restore(kept: string): SubscriberDialog | undefined {
-    const record = readRecord(kept);
-    if (record === undefined) return undefined;
-    let sequence = 0;
-    const dialog: RecordedSubscriberDialog = this.#keep(record, {
-      notify: (notification) => {
-        sequence = nextSequence(sequence, this.#options.clock.now());
-        return this.#notifyOutside(dialog.record, sequence, notification);
-      },
-      drop: () => undefined,
-    });
-    return dialog;
+  /** A dialog of an earlier process, as it was kept. */
+  restore(kept: KeptDialog): SubscriberDialog {
+    return this.#enter(new RestoredDialog(kept, this.#options, (id) => this.forget(id)));
   }
 
   /** The dialog is gone. */
@@ -67,43 +59,90 @@ export class SubscriberDialogs {
     this.#dialogs.delete(id);
   }
 
-  #keep(
-    record: DialogRecord,
-    { notify, drop }: Pick<SubscriberDialog, 'notify' | 'drop'>,
-  ): RecordedSubscriberDialog {
-    const id = recordedId(record);
-    const dialog: RecordedSubscriberDialog = {
-      id,
-      record,
-      notify,
-      drop: () => {
-        this.forget(id);
-        drop();
-      },
-    };
-    this.#dialogs.set(id, dialog);
+  #enter(dialog: RecordedSubscriberDialog): SubscriberDialog {
+    this.#dialogs.set(dialog.id, dialog);
     return dialog;
   }
+}
 
-  async #notifyWithin(dialog: DrachtioDialog, notification: Notification): Promise<number> {
+class LiveDialog implements RecordedSubscriberDialog {
+  readonly id: string;
+  record: DialogRecord;
+  readonly #dialog: DrachtioDialog;
+  readonly #options: SubscriberDialogsOptions;
+  readonly #dropped: (id: string) => void;
+
+  constructor(
+    dialog: DrachtioDialog,
+    record: DialogRecord,
+    options: SubscriberDialogsOptions,
+    dropped: (id: string) => void,
+  ) {
+    this.id = recordedId(record);
+    this.record = record;
+    this.#dialog = dialog;
+    this.#options = options;
+    this.#dropped = dropped;
+  }
+
+  follow(record: DialogRecord): void {
+    this.record = record;
+  }
+
+  async notify(notification: Notification): Promise<number> {
     const { clock, logger } = this.#options;
     const { body } = notification;
     try {
-      const sent = dialog.request({
+      const sent = this.#dialog.request({
         method: 'NOTIFY',
         headers: notifyHeaders(notification),
         ...(body === undefined ? {} : { body }),
       });
       return (await withDeadline(clock, SIP_LIMITS.requestDeadline, 'NOTIFY', sent)).status;
     } catch (error) {
-      logger.info({ dialog: dialog.id, error: describeError(error) }, 'NOTIFY not answered');
+      logger.info({ dialog: this.#dialog.id, error: describeError(error) }, 'NOTIFY not answered');
       return 0;
     }
   }
 
-  async #notifyOutside(record: DialogRecord, sequence: number, notification: Notification): Promise<number> {
-    const { requests, logger } = this.#options;
-    const { uri, options } = notifyIn(record, sequence, notification);
+  /** After a refusal drachtio-srf would keep the dialog for good; its own way to end one sends another NOTIFY. */
+  drop(): void {
+    this.#dropped(this.id);
+    this.#dialog.srf.removeDialog(this.#dialog);
+    this.#dialog.removeAllListeners();
+  }
+}
+
+/** Many are made at a start, so each is read when it is first needed. */
+class RestoredDialog implements RecordedSubscriberDialog {
+  readonly id: string;
+  #kept: string;
+  #sequence = 0;
+  readonly #options: SubscriberDialogsOptions;
+  readonly #dropped: (id: string) => void;
+
+  constructor({ id, dialog }: KeptDialog, options: SubscriberDialogsOptions, dropped: (id: string) => void) {
+    this.id = id;
+    this.#kept = dialog;
+    this.#options = options;
+    this.#dropped = dropped;
+  }
+
+  get record(): DialogRecord | undefined {
+    return readRecord(this.#kept);
+  }
+
+  follow(record: DialogRecord): void {
+    this.#kept = formatRecord(record);
+  }
+
+  async notify(notification: Notification): Promise<number> {
+    const { requests, clock, logger } = this.#options;
+    const { record } = this;
+    // The subscription is of no use to anybody then.
+    if (record === undefined) return 481;
+    this.#sequence = nextSequence(this.#sequence, clock.now());
+    const { uri, options } = notifyIn(record, this.#sequence, notification);
     try {
       return (await requests.request(uri, options)).status;
     } catch (error) {
@@ -111,5 +150,9 @@ export class SubscriberDialogs {
       // What could not be sent (no SIP server is connected yet) says nothing about the subscriber.
       return error instanceof DeadlineExceeded ? 0 : 503;
     }
+  }
+
+  drop(): void {
+    this.#dropped(this.id);
   }
 }

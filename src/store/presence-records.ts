@@ -70,16 +70,21 @@ export class PresenceRecords implements PresenceStore {
     await this.#writes.submit({ table: 'subscription', id, row: null });
   }
 
-  async *publications(limit: number): AsyncGenerator<KeptPublication> {
-    for await (const row of this.#rows<EventStateRow>('event_state', limit)) {
-      const { entity_tag: entityTag, body, body_order: order } = row;
-      yield { ...keptOf(row), entityTag, body, order };
+  async *publications(limit: number): AsyncGenerator<readonly KeptPublication[]> {
+    for await (const page of this.#pages<EventStateRow>('event_state', limit)) {
+      yield page.map((row) => {
+        const { id, event, expires_at: expiresAt, entity_tag: entityTag, body, body_order: order } = row;
+        return { id, presentity: ownerOf(row.aor), event, expiresAt, entityTag, body, order };
+      });
     }
   }
 
-  async *subscriptions(limit: number): AsyncGenerator<KeptSubscription> {
-    for await (const row of this.#rows<SubscriptionRow>('subscription', limit)) {
-      yield { ...keptOf(row), dialog: row.dialog };
+  async *subscriptions(limit: number): AsyncGenerator<readonly KeptSubscription[]> {
+    for await (const page of this.#pages<SubscriptionRow>('subscription', limit)) {
+      yield page.map((row) => {
+        const { id, event, expires_at: expiresAt, dialog } = row;
+        return { id, presentity: ownerOf(row.aor), event, expiresAt, dialog };
+      });
     }
   }
 
@@ -102,8 +107,7 @@ export class PresenceRecords implements PresenceStore {
     }
   }
 
-  /** Page by page, so that one of many rows is never held whole. */
-  async *#rows<Row extends KeptRow>(table: (typeof TABLES)[number], limit: number): AsyncGenerator<Row> {
+  async *#pages<Row extends KeptRow>(table: (typeof TABLES)[number], limit: number): AsyncGenerator<Row[]> {
     let after = '';
     for (let left = limit; left > 0;) {
       const most = Math.min(left, STORE_LIMITS.keptPage);
@@ -111,7 +115,7 @@ export class PresenceRecords implements PresenceStore {
         const query = knex(table).where({ node: this.#node }).where('id', '>', after);
         return (await query.orderBy('id').limit(most).select('*')) as Row[];
       });
-      yield* page;
+      if (page.length > 0) yield page;
       if (page.length < most) return;
       left -= page.length;
       after = page.at(-1)?.id ?? '';
@@ -130,8 +134,4 @@ export class PresenceRecords implements PresenceStore {
     }
     return writes.map(() => null);
   }
-}
-
-function keptOf({ id, aor, event, expires_at: expiresAt }: KeptRow): Omit<KeptSubscription, 'dialog'> {
-  return { id, presentity: ownerOf(aor), event, expiresAt };
 }

@@ -39,12 +39,12 @@ export class MemoryPresenceStore implements PresenceStore {
     return this.#write(() => this.keptSubscriptions.delete(id));
   }
 
-  async *publications(limit: number): AsyncGenerator<KeptPublication> {
-    yield* await Promise.resolve([...this.keptPublications.values()].slice(0, limit));
+  publications(limit: number): AsyncGenerator<readonly KeptPublication[]> {
+    return pages([...this.keptPublications.values()].slice(0, limit));
   }
 
-  async *subscriptions(limit: number): AsyncGenerator<KeptSubscription> {
-    yield* await Promise.resolve([...this.keptSubscriptions.values()].slice(0, limit));
+  subscriptions(limit: number): AsyncGenerator<readonly KeptSubscription[]> {
+    return pages([...this.keptSubscriptions.values()].slice(0, limit));
   }
 
   removeExpired(now: number): Promise<void> {
@@ -65,4 +65,9 @@ export class MemoryPresenceStore implements PresenceStore {
     this.#last = turn.catch(() => undefined);
     return turn;
   }
+}
+
+/** Two at a time. */
+async function* pages<T>(items: readonly T[]): AsyncGenerator<readonly T[]> {
+  for (let from = 0; from < items.length; from += 2) yield await Promise.resolve(items.slice(from, from + 2));
 }

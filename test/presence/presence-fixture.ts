@@ -76,7 +76,7 @@ export class PresenceFixture {
     for (const dialog of this.dialogs.values()) dialog.cut();
     await this.clock.advance(away);
     this.#server = this.#start();
-    await this.#server.restore((id) => this.dialogs.get(id));
+    await this.#server.restore(({ id }) => this.dialogs.get(id));
   }
 
   async publish(parts: Partial<PublishCommand> = {}): Promise<Answer> {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { DeadlineExceeded } from '../../src/core/deadline.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { NoSipServer } from '../../src/sip/agent.ts';
-import { formatRecord, nextSequence } from '../../src/sip/restored-dialog.ts';
+import { formatRecord, nextSequence, recordedId } from '../../src/sip/restored-dialog.ts';
 import { SubscriberDialogs } from '../../src/sip/subscriber-dialogs.ts';
 import { FakeClock } from '../doubles/fake-clock.ts';
 import type { ScriptedAnswer } from './scripted-requests.ts';
@@ -17,6 +17,7 @@ const RECORD = {
   routes: [],
   sequence: 5,
 };
+const KEPT = { id: recordedId(RECORD), dialog: formatRecord(RECORD) };
 
 describe('a restored dialog', () => {
   const clock = new FakeClock();
@@ -31,9 +32,9 @@ describe('a restored dialog', () => {
 
   it('sends NOTIFYs of growing CSeq and tells how each was answered', async () => {
     const { requests, dialogs } = restored([200], [481]);
-    const dialog = dialogs.restore(formatRecord(RECORD));
-    expect(await dialog?.notify(NOTIFICATION)).to.equal(200);
-    expect(await dialog?.notify(NOTIFICATION)).to.equal(481);
+    const dialog = dialogs.restore(KEPT);
+    expect(await dialog.notify(NOTIFICATION)).to.equal(200);
+    expect(await dialog.notify(NOTIFICATION)).to.equal(481);
     const first = nextSequence(0, clock.now());
     expect(requests.headers('CSeq')).to.deep.equal([`${first} NOTIFY`, `${first + 1} NOTIFY`]);
     expect(requests.sent.map(({ uri }) => uri)).to.deep.equal([RECORD.target, RECORD.target]);
@@ -41,25 +42,29 @@ describe('a restored dialog', () => {
 
   it('is gone when nobody answers, and not when nothing could be sent', async () => {
     const { dialogs } = restored(new DeadlineExceeded('NOTIFY', 1), new NoSipServer(), new Error('full'));
-    const dialog = dialogs.restore(formatRecord(RECORD));
+    const dialog = dialogs.restore(KEPT);
     const statuses = [];
-    for (let count = 0; count < 3; count++) statuses.push(await dialog?.notify(NOTIFICATION));
+    for (let count = 0; count < 3; count++) statuses.push(await dialog.notify(NOTIFICATION));
     expect(statuses).to.deep.equal([0, 503, 503]);
   });
 
   it('is found until it is dropped, and goes on as its last refresh said', async () => {
     const { requests, dialogs } = restored([200]);
-    const dialog = dialogs.restore(formatRecord(RECORD));
-    const found = dialogs.find(dialog?.id ?? '');
-    if (found === undefined) throw new Error('it was not found');
-    found.record = { ...RECORD, target: 'sip:alice@192.0.2.8' };
-    await dialog?.notify(NOTIFICATION);
+    const dialog = dialogs.restore(KEPT);
+    const found = dialogs.find(dialog.id);
+    expect(found?.record).to.deep.equal(RECORD);
+    found?.follow({ ...RECORD, target: 'sip:alice@192.0.2.8' });
+    await dialog.notify(NOTIFICATION);
     expect(requests.sent[0]?.uri).to.equal('sip:alice@192.0.2.8');
-    dialog?.drop();
-    expect(dialogs.find(found.id)).to.equal(undefined);
+    dialog.drop();
+    expect(dialogs.find(dialog.id)).to.equal(undefined);
   });
 
-  it('that cannot be read is none', () => {
-    expect(restored().dialogs.restore('nonsense')).to.equal(undefined);
+  it('that cannot be read is gone', async () => {
+    const { requests, dialogs } = restored();
+    const dialog = dialogs.restore({ id: 'x', dialog: 'nonsense' });
+    expect(dialogs.find('x')?.record).to.equal(undefined);
+    expect(await dialog.notify(NOTIFICATION)).to.equal(481);
+    expect(requests.sent).to.deep.equal([]);
   });
 });

@@ -32,14 +32,16 @@ export function subscription(parts: Partial<KeptSubscription> = {}): KeptSubscri
   };
 }
 
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+async function all<T>(pages: AsyncIterable<readonly T[]>): Promise<T[]> {
   const found: T[] = [];
-  for await (const item of items) found.push(item);
+  for await (const page of pages) found.push(...page);
   return found;
 }
 
-const ids = async (items: AsyncIterable<{ readonly id: string }>): Promise<string[]> =>
-  (await all(items)).map(({ id }) => id).sort();
+/** The ids of what is kept, sorted. */
+export async function ids(pages: AsyncIterable<readonly { readonly id: string }[]>): Promise<string[]> {
+  return (await all(pages)).map(({ id }) => id).sort();
+}
 
 /** What every store keeps of publications and subscriptions. `newUrl` names a database that nobody used. */
 export function presenceStoreContract(newUrl: () => Promise<string>): void {

@@ -6,7 +6,7 @@ import type { Mariadb } from '../peers/mariadb.ts';
 import { startMariadb } from '../peers/mariadb.ts';
 import { releasedAfter } from '../peers/release.ts';
 import { requirePeer } from '../peers/require-peer.ts';
-import { presenceStoreContract, publication } from './presence-store-contract.ts';
+import { ids, presenceStoreContract, publication } from './presence-store-contract.ts';
 import { openForTest } from './store-contract.ts';
 
 describe('publications and subscriptions kept in SQLite', function () {
@@ -30,7 +30,7 @@ describe('publications and subscriptions kept in SQLite', function () {
   it('are those of whatever the node is called: a file is for one', async () => {
     const store = await openForTest(await newUrl());
     await store.presence('before').savePublication(publication());
-    for await (const { id } of store.presence('after').publications(1)) expect(id).to.equal('publication-1');
+    expect(await ids(store.presence('after').publications(1))).to.deep.equal(['publication-1']);
     await store.close();
   });
 });
@@ -55,12 +55,9 @@ describe('publications and subscriptions kept in MariaDB', function () {
   it('are those of the node that kept them', async () => {
     const store = await openForTest(await newUrl());
     await store.presence('one').savePublication(publication());
-    const found: string[] = [];
-    for await (const { id } of store.presence('two').publications(10)) found.push(id);
-    expect(found).to.deep.equal([]);
+    expect(await ids(store.presence('two').publications(10))).to.deep.equal([]);
     await store.presence('two').removePublication('publication-1');
-    for await (const { id } of store.presence('one').publications(10)) found.push(id);
-    expect(found).to.deep.equal(['publication-1']);
+    expect(await ids(store.presence('one').publications(10))).to.deep.equal(['publication-1']);
     await store.close();
   });
 });
