@@ -24,7 +24,7 @@ import type { LampTotals } from './mwi/ports.ts';
 import type { Publisher, PublisherOptions } from './mwi/publisher.ts';
 import { startPublisher } from './mwi/publisher.ts';
 import type { VoicemailIntake } from './mwi/voicemail-intake.ts';
-import type { PresenceServer } from './presence/presence-server.ts';
+import type { PresenceServer } from './presence/ports.ts';
 import { startPresenceServer } from './presence/presence-server.ts';
 import type { AdmissionPolicy } from './sip/admission.ts';
 import { NoSipServer, SipAgent } from './sip/agent.ts';

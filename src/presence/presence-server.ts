@@ -10,15 +10,7 @@ import { NOTHING_KEPT } from './nothing-kept.ts';
 import { Notifier } from './notifier.ts';
 import type { PackageSettings } from './packages.ts';
 import { eventPackages, packagesByName } from './packages.ts';
-import type {
-  Answer,
-  KeptDialog,
-  PresenceStore,
-  PublishCommand,
-  RefreshCommand,
-  SubscribeCommand,
-  SubscriberDialog,
-} from './ports.ts';
+import type { PresenceServer, PresenceStore } from './ports.ts';
 
 export interface PresenceServerOptions extends PackageSettings {
   readonly clock: Clock;
@@ -31,29 +23,6 @@ export interface PresenceServerOptions extends PackageSettings {
   readonly packages?: readonly EventPackage[];
   /** Limits that differ from {@link PRESENCE_LIMITS}. */
   readonly limits?: Partial<PresenceLimits>;
-}
-
-/** The presence server of our own: event state compositor and notifier. */
-export interface PresenceServer {
-  /** The event types it serves. */
-  readonly events: readonly string[];
-  /**
-   * Takes up what was kept, before anything is served. `dialogOf` gives the dialog that was kept with a subscription,
-   * undefined when it cannot be read. Rejects when the store cannot be read.
-   */
-  restore(dialogOf: (kept: KeptDialog) => SubscriberDialog | undefined): Promise<void>;
-  /** Serves one PUBLISH; a 200 means that it is kept. */
-  publish(command: PublishCommand): Promise<Answer>;
-  /** The answer to an initial SUBSCRIBE; a 200 carries the Expires granted and means that the subscription is kept. */
-  openSubscription(command: SubscribeCommand, dialog: KeptDialog): Promise<Answer>;
-  /** The 2xx was sent and the dialog stands: the first NOTIFY follows, then every change for `expires` seconds. */
-  addSubscription(command: SubscribeCommand, dialog: SubscriberDialog, expires: number): void;
-  /** The answer to a SUBSCRIBE in a dialog, once that is kept; a NOTIFY follows. */
-  refreshSubscription(dialogId: string, command: RefreshCommand): Promise<Answer>;
-  /** The dialog is gone, or never came to be. */
-  removeSubscription(dialogId: string): void;
-  /** Serves nothing any more and clears every timer; what is kept goes on with the next start. */
-  stop(): Promise<void>;
 }
 
 export function startPresenceServer(options: PresenceServerOptions): PresenceServer {

@@ -6,7 +6,7 @@ import { noMetrics } from '../../src/core/metrics.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import type { EventPackage } from '../../src/presence/event-package.ts';
 import { eventPackages } from '../../src/presence/packages.ts';
-import type { PresenceServer } from '../../src/presence/presence-server.ts';
+import type { PresenceServer } from '../../src/presence/ports.ts';
 import { startPresenceServer } from '../../src/presence/presence-server.ts';
 import type { AdmissionPolicy } from '../../src/sip/admission.ts';
 import { publishRoute } from '../../src/sip/publish-route.ts';

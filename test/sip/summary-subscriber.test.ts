@@ -7,7 +7,7 @@ import { silentLogger } from '../../src/core/logger.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import type { SummaryNotification, SummarySubscription } from '../../src/mwi/voicemail-ports.ts';
-import type { PresenceServer } from '../../src/presence/presence-server.ts';
+import type { PresenceServer } from '../../src/presence/ports.ts';
 import { startPresenceServer } from '../../src/presence/presence-server.ts';
 import type { AdmissionPolicy } from '../../src/sip/admission.ts';
 import { subscribeRoute } from '../../src/sip/subscribe-route.ts';
