@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -10,39 +10,13 @@ import type { EventPackage } from './event-package.ts';
 import { readEventHeader, resourceOf } from './event-package.ts';
 import type { KeptState } from './kept-states.ts';
 import { readKeptStates } from './kept-states.ts';
+import type { Accepted, EventState, Publication } from './event-state.ts';
+import { refuseBody } from './event-state.ts';
 import type { PresenceLimits } from './limits.ts';
 import type { Answer, KeptPublication, PresenceStore, PublishCommand } from './ports.ts';
 import { RememberedStates } from './remembered-states.ts';
 import { Turns } from './turns.ts';
 import { wholeSeconds } from './whole-seconds.ts';
-
-/** One publication, from its first PUBLISH until it is removed or lapses. */
-interface Publication extends KeptPublication {
-  readonly lapse: Timer;
-}
-
-/** What is published for one presentity in one package. */
-interface EventState {
-  readonly key: string;
-  readonly presentity: AddressOfRecord;
-  readonly eventPackage: EventPackage;
-  /** By entity tag; the one whose body came last stands last. */
-  publications: ReadonlyMap<string, Publication>;
-  /** What the publications say together; undefined where nobody asked since it was restored. */
-  body: string | undefined;
-}
-
-/** A PUBLISH that passed every check. */
-interface Accepted {
-  readonly state: EventState;
-  /** The publication it replaces; undefined for an initial one. */
-  readonly previous: Publication | undefined;
-  /** Seconds. */
-  readonly expires: number;
-  readonly body: string;
-  /** False for a refresh: the state stays what it was. */
-  readonly newBody: boolean;
-}
 
 export interface CompositorOptions {
   readonly packages: ReadonlyMap<string, EventPackage>;
@@ -317,19 +291,4 @@ export class EventStateCompositor {
     const key = resourceOf(presentity, eventPackage);
     return this.#find(key) ?? { key, presentity, eventPackage, publications: new Map(), body: '' };
   }
-}
-
-function refuseBody(
-  body: string,
-  contentType: string | undefined,
-  eventPackage: EventPackage,
-  limits: PresenceLimits,
-): Answer | undefined {
-  // RFC 3261 §7.4.1: type and subtype in any case, parameters aside.
-  const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
-  if (!eventPackage.contentTypes.includes(type)) {
-    return refusal(415, 'Unsupported Media Type', { Accept: eventPackage.contentTypes.join(', ') });
-  }
-  if (Buffer.byteLength(body) > limits.bodyBytes) return refusal(413, 'Body Too Large');
-  return eventPackage.validate(body) ? undefined : refusal(400, 'Malformed Event State');
 }

@@ -1,5 +1,5 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
@@ -13,8 +13,9 @@ import {
   refusal,
   unavailable,
 } from './answers.ts';
-import type { EventHeader, EventPackage } from './event-package.ts';
-import { formatEventHeader, readEventHeader, resourceOf } from './event-package.ts';
+import { CatchUp } from './catch-up.ts';
+import type { EventPackage } from './event-package.ts';
+import { formatEventHeader, readEventHeader } from './event-package.ts';
 import type { PresenceLimits } from './limits.ts';
 import type {
   Answer,
@@ -26,18 +27,8 @@ import type {
   SubscriberDialog,
 } from './ports.ts';
 import { Subscription } from './subscription.ts';
-
-/** A subscription and what it is found by. */
-interface Entry {
-  readonly dialog: SubscriberDialog;
-  readonly presentity: AddressOfRecord;
-  readonly resource: string;
-  readonly eventPackage: EventPackage;
-  readonly event: EventHeader;
-  /** A fetch is not. */
-  readonly kept: boolean;
-  readonly subscription: Subscription;
-}
+import type { Entry } from './subscription-table.ts';
+import { SubscriptionTable } from './subscription-table.ts';
 
 export interface NotifierOptions {
   readonly packages: ReadonlyMap<string, EventPackage>;
@@ -53,11 +44,8 @@ export interface NotifierOptions {
 /** The notifier of RFC 6665: who may subscribe, and who is told what. Each subscription is a {@link Subscription}. */
 export class Notifier {
   readonly #options: NotifierOptions;
-  readonly #byDialog = new Map<string, Entry>();
-  readonly #byResource = new Map<string, Set<Entry>>();
-  /** Restored, and not told the state yet. */
-  #behind: Entry[] = [];
-  #catchUp: Timer | undefined;
+  readonly #table = new SubscriptionTable();
+  readonly #catchUp: CatchUp;
   #stopped = false;
   readonly #answers: Counter;
   readonly #notifies: Counter;
@@ -65,7 +53,8 @@ export class Notifier {
 
   constructor(options: NotifierOptions) {
     this.#options = options;
-    const { metrics } = options;
+    const { metrics, clock, limits } = options;
+    this.#catchUp = new CatchUp(clock, limits.catchUp);
     this.#answers = metrics.counter('presence_subscribe_total', 'SUBSCRIBE requests, by answer', ['status']);
     this.#notifies = metrics.counter('presence_notify_total', 'NOTIFY requests, by answer; 0 is none', [
       'status',
@@ -85,10 +74,10 @@ export class Notifier {
     for await (const page of store.subscriptions(limits.subscriptions)) {
       for (const kept of page) this.#restoreOne(kept, dialogOf);
     }
-    if (this.#behind.length === 0) return;
-    logger.info({ subscriptions: this.#behind.length }, 'subscriptions restored');
-    this.#behind.reverse();
-    this.#tellBehind(limits.catchUp.delay);
+    this.#alive.set(this.#table.size);
+    if (this.#table.size === 0) return;
+    logger.info({ subscriptions: this.#table.size }, 'subscriptions restored');
+    this.#catchUp.start(this.#table.all().map(({ subscription }) => subscription));
   }
 
   /**
@@ -117,7 +106,7 @@ export class Notifier {
       dialog.drop();
       return;
     }
-    const before = this.#byDialog.get(dialog.id);
+    const before = this.#table.find(dialog.id);
     if (before !== undefined) this.#leave(before);
     // Between open and add others may have come in.
     const full = this.#refuseBeyondBounds(command.presentity, eventPackage) !== undefined;
@@ -129,7 +118,7 @@ export class Notifier {
 
   /** A SUBSCRIBE in the dialog: a refresh, or the end with Expires: 0. A NOTIFY follows the answer. */
   async refresh(dialogId: string, command: RefreshCommand): Promise<Answer> {
-    const entry = this.#byDialog.get(dialogId);
+    const entry = this.#table.find(dialogId);
     const answer = await this.#refresh(entry, command);
     const presentity = entry?.presentity;
     return this.#counted({ ...(presentity === undefined ? {} : { presentity }), watcher: null }, answer);
@@ -137,24 +126,21 @@ export class Notifier {
 
   /** The dialog is gone: nothing is sent in it any more. */
   remove(dialogId: string): void {
-    const entry = this.#byDialog.get(dialogId);
+    const entry = this.#table.find(dialogId);
     if (entry !== undefined) this.#leave(entry);
     this.#forget(dialogId);
   }
 
   /** The state of `presentity` changed. */
   changed(presentity: AddressOfRecord, eventPackage: EventPackage): void {
-    for (const { subscription } of this.#byResource.get(resourceOf(presentity, eventPackage)) ?? []) {
-      subscription.changed();
-    }
+    for (const { subscription } of this.#table.of(presentity, eventPackage)) subscription.changed();
   }
 
   /** Sends nothing any more and clears every timer; subscriptions are kept, and go on with the next start. */
   stop(): void {
     this.#stopped = true;
-    this.#catchUp?.cancel();
-    this.#behind = [];
-    for (const entry of [...this.#byDialog.values()]) this.#leave(entry);
+    this.#catchUp.stop();
+    for (const entry of this.#table.all()) this.#leave(entry);
   }
 
   #restoreOne(kept: KeptSubscription, dialogOf: (kept: KeptDialog) => SubscriberDialog | undefined): void {
@@ -167,7 +153,6 @@ export class Notifier {
     if (dialog === undefined) return;
     const entry = this.#enter({ presentity, eventPackage, event, dialog, kept: true });
     entry.subscription.resume(expiresAt);
-    this.#behind.push(entry);
   }
 
   #judge(command: SubscribeCommand): Answer {
@@ -205,8 +190,8 @@ export class Notifier {
       const kept = { id: dialog.id, presentity, event: formatEventHeader(event), expiresAt };
       const answer = await this.#kept({ ...kept, dialog: command.dialog }, granted);
       if (answer !== granted) return answer;
-      // It may have ended meanwhile, and was forgotten before this was kept.
-      if (!this.#lives(entry)) {
+      // It was forgotten before this was kept.
+      if (this.#endedMeanwhile(entry)) {
         this.#forget(dialog.id);
         return noSuchSubscription();
       }
@@ -238,33 +223,21 @@ export class Notifier {
     });
   }
 
-  #tellBehind(delay: number): void {
-    const { clock, limits } = this.#options;
-    const { batch, pause } = limits.catchUp;
-    this.#catchUp = clock.after(delay, () => {
-      for (const { subscription } of this.#behind.splice(-batch)) subscription.changed();
-      if (this.#behind.length > 0) this.#tellBehind(pause);
-    });
-  }
-
   #refuseBeyondBounds(presentity: AddressOfRecord, eventPackage: EventPackage): Answer | undefined {
     const { limits } = this.#options;
-    if (this.#byDialog.size >= limits.subscriptions) {
+    if (this.#table.size >= limits.subscriptions) {
       return unavailable('Too Many Subscriptions', limits.retryAfter);
     }
-    const own = this.#byResource.get(resourceOf(presentity, eventPackage))?.size ?? 0;
-    return own >= limits.subscriptionsPerPresentity
+    return this.#table.of(presentity, eventPackage).size >= limits.subscriptionsPerPresentity
       ? unavailable('Too Many Subscriptions To This User', limits.retryAfter)
       : undefined;
   }
 
-  #enter(found: Omit<Entry, 'resource' | 'subscription'>): Entry {
+  #enter(found: Omit<Entry, 'subscription'>): Entry {
     const { presentity, eventPackage, event, dialog } = found;
     const { clock, limits, bodyOf } = this.#options;
-    const resource = resourceOf(presentity, eventPackage);
     const entry: Entry = {
       ...found,
-      resource,
       subscription: new Subscription({
         dialog,
         event,
@@ -281,30 +254,30 @@ export class Notifier {
         },
       }),
     };
-    this.#byDialog.set(dialog.id, entry);
-    const own = this.#byResource.get(resource) ?? new Set();
-    this.#byResource.set(resource, own.add(entry));
-    this.#alive.set(this.#byDialog.size);
+    this.#table.add(entry);
+    this.#alive.set(this.#table.size);
     return entry;
   }
 
   #leave(entry: Entry): void {
     entry.subscription.close();
-    this.#byDialog.delete(entry.dialog.id);
-    const own = this.#byResource.get(entry.resource);
-    own?.delete(entry);
-    if (own?.size === 0) this.#byResource.delete(entry.resource);
-    this.#alive.set(this.#byDialog.size);
+    this.#table.delete(entry);
+    this.#alive.set(this.#table.size);
   }
 
-  #lives(entry: Entry): boolean {
-    return this.#byDialog.get(entry.dialog.id) === entry && !entry.subscription.ended;
+  /** Whether it ended while something of it was being kept; as the server stops it does not. */
+  #endedMeanwhile(entry: Entry): boolean {
+    return !this.#stopped && (entry.subscription.ended || !this.#table.has(entry));
   }
 
-  #notified({ dialog, resource }: Entry, status: number): void {
+  #notified({ dialog, presentity, event }: Entry, status: number): void {
     this.#notifies.add({ status: String(status) });
     if (status >= 200 && status < 300) return;
-    this.#options.logger.info({ resource, dialog: dialog.id, status }, 'NOTIFY not taken');
+    const [user, { name }] = [presentity.toString(), event];
+    this.#options.logger.info(
+      { presentity: user, event: name, dialog: dialog.id, status },
+      'NOTIFY not taken',
+    );
   }
 
   #counted(command: Partial<SubscribeCommand>, answer: Answer): Answer {

@@ -342,6 +342,19 @@ describe('what the presence server keeps', () => {
       expect(store.keptSubscriptions.size).to.equal(0);
     });
 
+    it('is what a refresh made of it that was being kept as the server stopped', async () => {
+      const phone = await presence.subscribed({ expires: 60 });
+      store.hold();
+      const refresh = presence.refresh(phone.id, { expires: 600 });
+      await settle();
+      await presence.server.stop();
+      store.release();
+      expect((await refresh).status).to.equal(200);
+      await presence.restart(61_000);
+      await presence.clock.advance(REPLIED);
+      expect(phone.states.at(-1)).to.match(/^active;expires=53\d$/);
+    });
+
     it('counts for the bounds', async () => {
       presence = new PresenceFixture({ subscriptionsPerPresentity: 1 }, { store });
       await presence.subscribed();

@@ -1,9 +1,14 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { MsrpChat, chatOffer, pathOf } from '../doubles/msrp-chat.ts';
+import { runApp } from '../doubles/running-app.ts';
 import type { ServerProcess } from '../doubles/server-process.ts';
 import { startServer } from '../doubles/server-process.ts';
 import type { PhoneDialog, PhoneMessage } from '../doubles/sip-phone.ts';
 import { SipPhone } from '../doubles/sip-phone.ts';
+import { freePort } from '../peers/ports.ts';
 
 const ALICE = 'sip:alice@example.test';
 const MAILBOX = 'sip:mailbox@example.test';
@@ -199,6 +204,45 @@ describe('the built-in presence server over kill -9', function () {
     const headers = { ...SUMMARY, To: `<${ALICE}>;tag=made-up`, Contact: alice.contact };
     const refused = await alice.request('SUBSCRIBE', ALICE, headers);
     expect(refused.startLine).to.match(/^SIP\/2\.0 481 /);
+  });
+});
+
+describe('the built-in presence server over a clean stop', function () {
+  this.timeout(20_000);
+
+  it('goes on with its subscriptions, and says no word of an end', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'text-mailbox-restart-'));
+    const port = await freePort();
+    const environment = {
+      SIP_LISTEN: `udp:127.0.0.1:${port},tcp:127.0.0.1:${port}`,
+      DATABASE_URL: `sqlite:${folder}/mailbox.db`,
+    };
+    let app = await runApp(environment);
+    const [alice, bob] = [
+      await SipPhone.open({ address: ALICE, server: port }),
+      await SipPhone.open({ address: 'sip:bob@example.test', server: port }),
+    ];
+    try {
+      const lamp = await alice.dialog('SUBSCRIBE', ALICE, SUMMARY);
+      await bob.message(ALICE, 'hello');
+      await app.stop();
+      app = await runApp(environment);
+      await bob.message(ALICE, 'hello');
+      const states: (string | undefined)[] = [];
+      for (let body = ''; !body.includes('Text-Message: 2/0');) {
+        const notify = await lamp.next('NOTIFY');
+        states.push(notify.header('Subscription-State'));
+        ({ body } = notify);
+      }
+      for (const state of states) expect(state).to.match(/^active/);
+      const { startLine } = await lamp.request('SUBSCRIBE', { ...SUMMARY, Expires: '0' });
+      expect(startLine).to.match(/^SIP\/2\.0 200 /);
+    } finally {
+      await alice.close();
+      await bob.close();
+      await app.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 
