@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { ourTable } from './dialect.ts';
 
 /*
  * A mailbox may have several addresses; each has a lamp of its own, so publications go by address. What was kept in memory
@@ -7,20 +8,12 @@ import type { Knex } from 'knex';
  */
 
 export async function up(knex: Knex): Promise<void> {
-  const mysql = (knex.client as { config: { client: string } }).config.client === 'mysql2';
-  const finish = (table: Knex.CreateTableBuilder): void => {
-    if (!mysql) return;
-    table.engine('InnoDB');
-    table.charset('utf8mb4');
-    table.collate('utf8mb4_bin');
-  };
-
   await knex.schema.alterTable('mailbox', (table) => {
     table.bigInteger('changed_at').notNullable().defaultTo(0);
   });
 
   await knex.schema.createTable('address', (table) => {
-    finish(table);
+    ourTable(knex, table);
     table.bigIncrements('id');
     table.bigInteger('mailbox_id').unsigned().notNullable().references('mailbox.id').onDelete('CASCADE');
     table.string('aor', 400).notNullable().unique();
@@ -42,7 +35,7 @@ export async function up(knex: Knex): Promise<void> {
   });
 
   await knex.schema.createTable('voicemail', (table) => {
-    finish(table);
+    ourTable(knex, table);
     table.bigInteger('mailbox_id').unsigned().primary().references('mailbox.id').onDelete('CASCADE');
     table.string('body', 4000).nullable();
     table.bigInteger('stands_until').nullable();

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { ourTable } from './dialect.ts';
 
 /*
  * What the built-in presence server keeps over a restart, by the node that serves it: publications and subscriptions. Rows
@@ -6,13 +7,8 @@ import type { Knex } from 'knex';
  */
 
 export async function up(knex: Knex): Promise<void> {
-  const mysql = (knex.client as { config: { client: string } }).config.client === 'mysql2';
   const begin = (table: Knex.CreateTableBuilder): void => {
-    if (mysql) {
-      table.engine('InnoDB');
-      table.charset('utf8mb4');
-      table.collate('utf8mb4_bin');
-    }
+    ourTable(knex, table);
     table.string('node', 64).notNullable();
     table.string('id', 64).notNullable();
     table.string('aor', 400).notNullable();

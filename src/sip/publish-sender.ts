@@ -4,6 +4,7 @@ import { MESSAGE_SUMMARY_TYPE } from '../im/message-summary.ts';
 import type { PublishRequest, PublishResponse, PublishSender } from '../mwi/ports.ts';
 import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioResponse, HeaderMap } from './drachtio.ts';
+import { rejectionOf } from './rejection.ts';
 import type { RequestSender } from './request-sender.ts';
 
 /** Sends PUBLISH to the presence server (RFC 3903 §4). The Request-URI is the presentity; the server is the next hop. */
@@ -49,13 +50,5 @@ function readAnswer(response: DrachtioResponse, asked: number): PublishResponse 
     return { kind: 'accepted', entityTag, expires: deltaSeconds(response.get('Expires')) ?? asked };
   }
   // The engine makes up a 408 or a 503 itself when no answer came; either way nothing is known of the request's fate.
-  const minExpires = deltaSeconds(response.get('Min-Expires'));
-  const retryAfter = deltaSeconds(response.get('Retry-After'));
-  return {
-    kind: 'rejected',
-    status: response.status,
-    reason: response.reason,
-    ...(minExpires === undefined ? {} : { minExpires }),
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-  };
+  return rejectionOf(response);
 }

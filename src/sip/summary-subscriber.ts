@@ -9,7 +9,6 @@ import { parseContentType } from '../im/content-type.ts';
 import { MESSAGE_SUMMARY_TYPE } from '../im/message-summary.ts';
 import type {
   RefreshResponse,
-  SubscribeRejection,
   SubscribeResponse,
   SummaryNotification,
   SummarySubscriber,
@@ -19,6 +18,7 @@ import type { Incoming, OwnDialog, SipAgent } from './agent.ts';
 import { NoSuchDialog } from './agent.ts';
 import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioRequest, DrachtioResponse, HeaderMap } from './drachtio.ts';
+import { rejectionOf } from './rejection.ts';
 import type { RequestSender } from './request-sender.ts';
 import { SipRefusal } from './refusal.ts';
 import { tagOf } from './tag.ts';
@@ -83,7 +83,7 @@ export class SipSummarySubscriber implements SummarySubscriber {
       const response = await this.#send(target, nextHop, callId, expires);
       if (response.status >= 300) {
         this.#listening.delete(callId);
-        return rejection(response);
+        return rejectionOf(response);
       }
       const dialog = agent.dialogOf(response);
       if (dialog === undefined) {
@@ -181,7 +181,7 @@ export class SipSummarySubscriber implements SummarySubscriber {
   async #refresh(dialog: OwnDialog, expires: number): Promise<RefreshResponse> {
     try {
       const response = await dialog.request({ method: 'SUBSCRIBE', headers: subscribeHeaders(expires) });
-      if (response.status >= 300) return rejection(response);
+      if (response.status >= 300) return rejectionOf(response);
       return { kind: 'accepted', expires: deltaSeconds(response.get('Expires')) ?? expires };
     } catch (cause) {
       this.#options.logger.debug({ error: describeError(cause) }, 'refresh not answered');
@@ -192,18 +192,6 @@ export class SipSummarySubscriber implements SummarySubscriber {
 
 function subscribeHeaders(expires: number): HeaderMap {
   return { Event: EVENT, Accept: MESSAGE_SUMMARY_TYPE, Expires: String(expires) };
-}
-
-function rejection(response: DrachtioResponse): SubscribeRejection {
-  const minExpires = deltaSeconds(response.get('Min-Expires'));
-  const retryAfter = deltaSeconds(response.get('Retry-After'));
-  return {
-    kind: 'rejected',
-    status: response.status,
-    reason: response.reason,
-    ...(minExpires === undefined ? {} : { minExpires }),
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-  };
 }
 
 /*
