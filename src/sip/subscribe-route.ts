@@ -80,6 +80,12 @@ async function answerRefresh(
 ): Promise<void> {
   const dialog = dialogs.find(requestedId(request));
   if (dialog?.record === undefined) throw new SipRefusal(481, 'Subscription Does Not Exist');
+  if (dialog.unreached) {
+    // A new subscription will be told; this one would live on in silence.
+    dialogs.forget(dialog.id);
+    presence.removeSubscription(dialog.id);
+    throw new SipRefusal(481, 'Subscription Does Not Exist');
+  }
   const record = refreshed(dialog.record, request);
   const answer = await presence.refreshSubscription(dialog.id, readRefresh(request, record));
   if (answer.status >= 300) throw refusalOf(answer);

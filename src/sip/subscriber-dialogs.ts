@@ -20,6 +20,11 @@ import {
 export interface RecordedSubscriberDialog extends SubscriberDialog {
   /** Undefined when what was kept cannot be read. */
   readonly record: DialogRecord | undefined;
+  /**
+   * The last NOTIFY could not be delivered. The connection it would take may be one that only the subscriber can open, and
+   * that only a subscription of this process would know.
+   */
+  readonly unreached: boolean;
   /** A refresh was accepted: the dialog is now as `record` says. */
   follow(record: DialogRecord): void;
 }
@@ -67,6 +72,7 @@ export class SubscriberDialogs {
 
 class LiveDialog implements RecordedSubscriberDialog {
   readonly id: string;
+  readonly unreached = false;
   record: DialogRecord;
   readonly #dialog: DrachtioDialog;
   readonly #options: SubscriberDialogsOptions;
@@ -116,6 +122,7 @@ class LiveDialog implements RecordedSubscriberDialog {
 /** Many are made at a start, so each is read when it is first needed. */
 class RestoredDialog implements RecordedSubscriberDialog {
   readonly id: string;
+  unreached = false;
   #kept: string;
   #sequence = 0;
   readonly #options: SubscriberDialogsOptions;
@@ -144,7 +151,10 @@ class RestoredDialog implements RecordedSubscriberDialog {
     this.#sequence = nextSequence(this.#sequence, clock.now());
     const { uri, options } = notifyIn(record, this.#sequence, notification);
     try {
-      return (await requests.request(uri, options)).status;
+      const { status } = await requests.request(uri, options);
+      // The SIP server's own word when there is no way to the subscriber.
+      this.unreached = status === 503;
+      return status;
     } catch (error) {
       logger.info({ callId: record.callId, uri, error: describeError(error) }, 'NOTIFY not answered');
       // What could not be sent (no SIP server is connected yet) says nothing about the subscriber.

@@ -9,6 +9,7 @@ import { startServer } from '../doubles/server-process.ts';
 import type { PhoneDialog, PhoneMessage } from '../doubles/sip-phone.ts';
 import { SipPhone } from '../doubles/sip-phone.ts';
 import { freePort } from '../peers/ports.ts';
+import { until } from '../peers/until.ts';
 
 const ALICE = 'sip:alice@example.test';
 const MAILBOX = 'sip:mailbox@example.test';
@@ -197,6 +198,24 @@ describe('the built-in presence server over kill -9', function () {
     expect(refused.startLine).to.match(/^SIP\/2\.0 481 /);
     const anew = await alice.dialog('SUBSCRIBE', ALICE, SUMMARY);
     await leaveText();
+    await told(anew, 'Text-Message: 1/0');
+  });
+
+  it('has a phone subscribe anew that was reached only by its own connection', async () => {
+    // Nobody listens where its Contact says.
+    const away = { ...SUMMARY, Contact: `<sip:alice@127.0.0.1:${await freePort()};transport=tcp>` };
+    const lamp = await alice.dialog('SUBSCRIBE', ALICE, away);
+    await lamp.next('NOTIFY');
+    await killAndRestart();
+    await leaveText();
+    await until(
+      'the NOTIFY fails',
+      10_000,
+      () => (server.log().includes('NOTIFY not taken') ? true : undefined),
+      () => server.log(),
+    );
+    expect((await lamp.request('SUBSCRIBE', away)).startLine).to.match(/^SIP\/2\.0 481 /);
+    const anew = await alice.dialog('SUBSCRIBE', ALICE, away);
     await told(anew, 'Text-Message: 1/0');
   });
 

@@ -60,6 +60,17 @@ describe('a restored dialog', () => {
     expect(dialogs.find(dialog.id)).to.equal(undefined);
   });
 
+  it('says when there was no way to the subscriber', async () => {
+    const { dialogs } = restored([503], [200], [500]);
+    const dialog = dialogs.restore(KEPT);
+    const said = [dialogs.find(dialog.id)?.unreached];
+    for (let count = 0; count < 3; count++) {
+      await dialog.notify(NOTIFICATION);
+      said.push(dialogs.find(dialog.id)?.unreached);
+    }
+    expect(said).to.deep.equal([false, true, false, false]);
+  });
+
   it('that cannot be read is gone', async () => {
     const { requests, dialogs } = restored();
     const dialog = dialogs.restore({ id: 'x', dialog: 'nonsense' });
