@@ -8,6 +8,8 @@ export const MWI_LIMITS = {
   claimGap: 10,
   /** The pace of PUBLISHes. */
   pace: {
+    /** It begins with this part of its ceiling: a process that just started is slow itself, and so may the server be. */
+    start: 0.2,
     /** What may leave at once after a rest: what the rate allows in so many ms. */
     burst: 100,
     /** An answer that takes longer tells of a server that is at its end, ms; over UDP repeats begin after 500 (RFC 3261's T1). */

@@ -21,7 +21,7 @@ export class PublishPace {
   constructor(ceiling: number, clock: Clock) {
     this.#ceiling = ceiling;
     this.#clock = clock;
-    this.#rate = ceiling;
+    this.#rate = Math.max(1, ceiling * MWI_LIMITS.pace.start);
     this.#allowance = this.#burst;
     this.#filledAt = clock.now();
   }

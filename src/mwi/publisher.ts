@@ -69,7 +69,7 @@ class SummaryPublisher implements Publisher {
       'publish_rate',
       'PUBLISHes a second that may leave, as things are',
     );
-    this.#rateGauge.set(options.rate);
+    this.#rateGauge.set(Math.round(this.#pace.rate));
   }
 
   wake(): void {
