@@ -104,10 +104,6 @@ export class PublicationAttempts {
     const { clock, logger } = this.#options;
     const memory = this.#memories.get(target.toString());
     const before = this.#surroundings();
-    if (before.now + MWI_LIMITS.publishDeadline > claim.until) {
-      // The store was slow to claim: too little of the claim is left to send under its cover.
-      return { state, schedule: { dueAt: before.now, notBefore: before.now }, memory };
-    }
     // The beacon is never let go.
     const step = nextStep(this.#isBeacon(summary) ? { ...summary, changedAt: before.now } : summary, before);
     if (step.kind === 'let-go') {
@@ -116,15 +112,20 @@ export class PublicationAttempts {
     }
     const { entityTag, expires, bare } = step.attempt;
     const body = bare ? null : await this.#bodies.bodyOf(summary, before.now);
+    const sentAt = clock.now();
+    if (sentAt + MWI_LIMITS.publishDeadline > claim.until) {
+      // The store was slow: too little of the claim is left to send under its cover.
+      return { state, schedule: { dueAt: sentAt, notBefore: sentAt }, memory };
+    }
     const response = await this.#publish({ target, entityTag, expires, body });
     if (this.#abandoned) return null;
     const settlement = settlementOf(summary, step.attempt, response, memory, this.#surroundings());
     this.#report(summary, response, settlement);
     onAnswer({
       response,
-      took: clock.now() - before.now,
-      // After a failure the tag may be stale because of an answer that was lost.
-      forgotten: this.#isBeacon(summary) && settlement.staleTag === true && state.failures === 0,
+      took: clock.now() - sentAt,
+      // It may be a lost answer that made the tag stale; a server that was away and forgot looks the same.
+      forgotten: this.#isBeacon(summary) && settlement.staleTag === true,
     });
     return settlement;
   }

@@ -76,7 +76,9 @@ export function nextStep(summary: DueSummary, surroundings: PublicationSurroundi
   const { counts, changedAt, voicemail, state } = summary;
   const { now, expires, refreshBody } = surroundings;
   const unchanged = isUnchanged(summary);
-  const mayGo = counts.new === 0 && !standsAt(voicemail, now) && now - changedAt >= MWI_LIMITS.keepCleared;
+  // What a voicemail said changes when its word ends.
+  const quietSince = Math.max(changedAt, voicemail?.until ?? 0);
+  const mayGo = counts.new === 0 && now - quietSince >= MWI_LIMITS.keepCleared;
   if (unchanged && mayGo) {
     const settlement = { state, schedule: { dueAt: null, notBefore: now }, memory: NOTHING_REMEMBERED };
     return { kind: 'let-go', settlement };
@@ -201,7 +203,8 @@ function restoreTime(
 ): number | null {
   if (entityTag !== null) return stillToCome(before.restoreAt, now);
   const lapsed = (before.expiresAt ?? -Infinity) + MWI_LIMITS.lapseSlack;
-  return lapsed > now ? lapsed : expiresAt + MWI_LIMITS.lapseSlack;
+  // After a failure a renewal may have taken effect whose answer was lost: that one lives longer.
+  return lapsed > now && before.failures === 0 ? lapsed : expiresAt + MWI_LIMITS.lapseSlack;
 }
 
 type Rejection = Extract<PublishResponse, { readonly kind: 'rejected' }>;

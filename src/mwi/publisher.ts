@@ -53,6 +53,8 @@ class SummaryPublisher implements Publisher {
   /** When to look next, asked for while a look was under way, epoch ms. */
   #askedFor = Infinity;
   #lastLook = -Infinity;
+  /** The quickest answer of late, ms. */
+  #quickest: number = MWI_LIMITS.publishDeadline;
   #storeRestsUntil = 0;
   #storeFailures = 0;
   #settledIn = false;
@@ -231,7 +233,10 @@ class SummaryPublisher implements Publisher {
     if (failed) this.#watch.failed();
     else if (response.kind === 'accepted') this.#watch.succeeded();
     if (forgotten) this.#watch.forgot();
-    this.#pace.judge(failed || took > MWI_LIMITS.pace.slowAnswer ? 'overloaded' : 'at ease');
+    // Slow is what takes long beside the quickest answer seen, which is forgotten little by little: some servers are far away.
+    this.#quickest = Math.min(took, this.#quickest * 1.001 + 0.01);
+    const isSlow = took > this.#quickest + MWI_LIMITS.pace.slowAnswer;
+    this.#pace.judge(failed || isSlow ? 'overloaded' : 'at ease');
     this.#rateGauge.set(Math.round(this.#pace.rate));
   }
 }

@@ -13,8 +13,17 @@ const MYSQL_DUPLICATE = 1062;
 /** ER_DATA_TOO_LONG, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_WARN_DATA_OUT_OF_RANGE, ER_BAD_NULL_ERROR, ER_NET_PACKET_TOO_LARGE */
 const MYSQL_ROW_FAULTS: ReadonlySet<number> = new Set([1406, 1366, 1264, 1048, 1153]);
 
+/** Rows that were found had another place when they were locked: an alias was given or taken away meanwhile. */
+export class RowsMoved extends Error {
+  constructor() {
+    super('rows moved while they were looked at');
+    this.name = 'RowsMoved';
+  }
+}
+
 /** The transaction lost against another one and may be tried again. */
 export function isConflict(error: unknown): boolean {
+  if (error instanceof RowsMoved) return true;
   const { code, errno } = read(error);
   return MYSQL_CONFLICTS.has(errno) || errno === MYSQL_DUPLICATE || code.startsWith('SQLITE_BUSY');
 }

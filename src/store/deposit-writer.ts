@@ -4,6 +4,7 @@ import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { DepositOutcome, NewMessage } from '../mailbox/ports.ts';
 import type { Database } from './database.ts';
+import { RowsMoved } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
 import { idsOf, lockMailboxes, saveChanged } from './dirty-marks.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -61,7 +62,7 @@ export class DepositWriter {
     const changed = new Set<LockedMailbox>();
     const outcomes = batch.map(({ message, hash }): DepositOutcome => {
       const mailbox = mailboxes.get(ids.get(message.owner.toString()) ?? -1);
-      if (mailbox === undefined) throw new Error('a mailbox vanished within its transaction');
+      if (mailbox === undefined) throw new RowsMoved();
       const key = `${mailbox.id} ${hash.toString('hex')}`;
       if (known.has(key)) return 'duplicate';
       if (mailbox.new_count >= this.#maxNewMessages) return 'full';

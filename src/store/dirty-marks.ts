@@ -55,9 +55,12 @@ export async function lockMailboxes(
   return rows.map((row) => ({ ...row, addresses: byMailbox.get(row.id) ?? [] }));
 }
 
-/** A lamp that waits already keeps its place; else it is due at once, or when its back-off ends. */
-function dueAt({ due_at, not_before }: AddressRow, now: number): number {
-  return due_at !== null && due_at <= now ? due_at : Math.max(now, not_before);
+/**
+ * Due at once, or when its back-off ends. A lamp that is due already moves as well: a change goes before old refreshes, and
+ * under Galera the row must be written, for a node that settles it meanwhile to lose the race.
+ */
+function dueAt({ not_before }: AddressRow, now: number): number {
+  return Math.max(now, not_before);
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { LeaseToken, MailboxCounts, RetrievalStore, StoredMessage } from '../mailbox/ports.ts';
 import type { Database } from './database.ts';
+import { RowsMoved } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
 import { lockMailboxes, saveChanged } from './dirty-marks.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -108,6 +109,7 @@ async function writeReads(
       .orderBy('id')
       .select('id', 'mailbox_id', 'urgent', 'lease_token'),
   );
+  if (rows.some((row) => !byId.has(row.mailbox_id))) throw new RowsMoved();
   const unread = new Map(rows.map((row) => [row.id, row]));
   const changed = new Set<LockedMailbox>();
   const marked: number[] = [];

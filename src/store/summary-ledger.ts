@@ -27,6 +27,8 @@ interface Settlement {
 export class SummaryLedger implements SummaryStore {
   readonly #database: Database;
   readonly #settlements: GroupCommit<Settlement, boolean>;
+  /** Who gets the odd place in a claim: what became due last, or what is due longest. */
+  #newestFirst = false;
 
   constructor(database: Database) {
     this.#database = database;
@@ -39,7 +41,8 @@ export class SummaryLedger implements SummaryStore {
 
   async claimDue(claim: Claim, now: number, limit: number): Promise<DueSummary[]> {
     return await this.#database.transaction('claim summaries', async (trx) => {
-      const due = await dueRows(trx, now, limit);
+      this.#newestFirst = !this.#newestFirst;
+      const due = await dueRows(trx, now, limit, this.#newestFirst);
       if (due.length === 0) return [];
       const ids = due.map(({ id }) => id);
       const unsettled = new Set(due.filter(({ claim_node }) => claim_node !== null).map(({ id }) => id));
@@ -173,7 +176,12 @@ export class SummaryLedger implements SummaryStore {
 }
 
 /** What is due longest; and where that is more than can be claimed, as much again of what became due last. */
-async function dueRows(trx: Knex.Transaction, now: number, limit: number): Promise<DueRow[]> {
+async function dueRows(
+  trx: Knex.Transaction,
+  now: number,
+  limit: number,
+  newestFirst: boolean,
+): Promise<DueRow[]> {
   const due = (order: 'asc' | 'desc', count: number): Promise<DueRow[]> =>
     unclaimed(trx, now)
       .where('due_at', '<=', now)
@@ -182,7 +190,7 @@ async function dueRows(trx: Knex.Transaction, now: number, limit: number): Promi
       .select('id', 'claim_node');
   const oldest = await due('asc', limit);
   if (oldest.length < limit) return oldest;
-  const newest = await due('desc', Math.ceil(limit / 2));
+  const newest = await due('desc', newestFirst ? Math.ceil(limit / 2) : Math.floor(limit / 2));
   const rows = new Map([...newest, ...oldest].map((row) => [row.id, row]));
   return [...rows.values()].slice(0, limit);
 }

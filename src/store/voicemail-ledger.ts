@@ -224,7 +224,9 @@ function readsDifferently(
   const before = row?.body ?? null;
   const stood = before !== null && (row?.stands_until ?? 0) > now;
   const stands = report !== null && report.until > now;
-  return stood && stands ? before !== report.body : stood !== stands;
+  if (!stood || !stands) return stood !== stands;
+  // A word that ends sooner than was said is a change: the lamp is to be told of that end.
+  return before !== report.body || report.until < (row?.stands_until ?? 0);
 }
 
 /** For each watch whether the node still had it. */

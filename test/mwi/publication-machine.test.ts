@@ -313,7 +313,9 @@ describe('publication machine: a cleared lamp', () => {
 
   it('is never let go while texts wait, after a change, while the last attempt failed or a voicemail has its say', () => {
     const report = { body: 'Messages-Waiting: no\r\n', until: later + 1 };
+    const ended = { ...report, until: later - MWI_LIMITS.keepCleared + 1 };
     for (const due of [
+      { ...summary(cleared.state, 4, 0), voicemail: ended },
       summary(cleared.state, 4, 1),
       summary(cleared.state, 5, 0),
       summary({ ...cleared.state, failures: 1 }, 4, 0),

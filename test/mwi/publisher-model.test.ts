@@ -218,7 +218,7 @@ describe('publisher, whatever happens', () => {
         // Every PUBLISH is owed to something that happened, never to the one before it.
         const minutes = clock.now() / 60_000 - Date.UTC(2026, 0, 1) / 60_000;
         const others = server.requests.filter(({ target }) => !target.equals(ACCOUNT)).length;
-        expect(others).to.be.at.most(events.length * 6 + lamps * (minutes / 4 + 14));
+        expect(others).to.be.at.most(events.length * (6 + lamps) + lamps * (minutes / 4 + 14));
         await story.end();
         expect(clock.pendingTimers).to.equal(0);
       }),

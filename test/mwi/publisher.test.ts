@@ -143,6 +143,16 @@ describe('publisher', () => {
     expect(await sent(5_000)).to.be.at.least(480);
   });
 
+  it('keeps its pace with a presence server that is far away and steady', async () => {
+    for (let index = 0; index < 3_000; index++) harness.store.change(user(index), counts(1));
+    harness.server.roundTrip = 300;
+    start({ rate: 100 });
+    await harness.clock.advance(12_000);
+    const before = harness.server.requests.length;
+    await harness.clock.advance(5_000);
+    expect(harness.server.requests.length - before).to.be.at.least(480);
+  });
+
   it('does not keep a new text waiting behind a long queue of refreshes', async () => {
     for (let index = 0; index < 5_000; index++) harness.store.change(user(index), counts(1));
     await harness.clock.advance(60_000);
@@ -522,6 +532,15 @@ describe('publisher: a presence server that forgets everything, or is away', () 
     await harness.clock.advance(BEACON.every + 1_000);
     expect(lit(50)).to.equal(50);
     expect(harness.server.most.one).to.equal(1);
+  });
+
+  it('is noticed as well when it was away before, and came back empty', async () => {
+    harness.server.away = true;
+    await harness.clock.advance(60_000);
+    harness.server.away = false;
+    harness.server.forgetEverything();
+    await harness.clock.advance(MWI_LIMITS.publishBackoff.ceiling + 33_000 + BEACON.every);
+    expect(lit(50)).to.equal(50);
   });
 
   it('does not make a storm of it when that happens again and again', async () => {

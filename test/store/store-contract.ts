@@ -364,6 +364,12 @@ export function storeContract(newUrl: () => Promise<string>): void {
       }
       const targets = (await claim(NODE, 6)).map(({ target }) => target.user).sort();
       expect(targets).to.deep.equal(['user0', 'user1', 'user17', 'user18', 'user19', 'user2']);
+      // With one hand free the two ends take turns.
+      const ends = [...(await claim(NODE, 1)), ...(await claim(NODE, 1))].map(({ target }) => target.user);
+      expect(ends.sort()).to.deep.equal(['user16', 'user3']);
+      await store.deposit(text({ owner: AddressOfRecord.parse('sip:user5@example.test') }));
+      // A change moves a lamp ahead of those that merely wait.
+      expect((await claim(NODE, 2)).map(({ target }) => target.user)).to.include('user5');
     });
 
     it('is due at once for all that live when the presence server forgot them', async () => {

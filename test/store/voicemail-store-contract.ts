@@ -101,6 +101,13 @@ export function voicemailStoreContract(newUrl: () => Promise<string>): void {
       expect((await claim())?.voicemail?.body).to.equal(TWO);
     });
 
+    it('makes the lamp due when it is to end sooner than was said', async () => {
+      await store.reportVoicemail(ALICE, { body: TWO, until: soon() + 10 * MINUTE });
+      await publish();
+      await store.reportVoicemail(ALICE, { body: TWO, until: soon() });
+      expect((await claim())?.voicemail?.body).to.equal(TWO);
+    });
+
     it('stands no longer once it is taken back', async () => {
       await store.reportVoicemail(ALICE, { body: TWO, until: soon() });
       await publish();
