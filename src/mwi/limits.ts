@@ -12,7 +12,7 @@ export const MWI_LIMITS = {
     start: 0.2,
     /** What may leave at once after a rest: what the rate allows in so many ms. */
     burst: 100,
-    /** An answer that takes so much longer than the quickest tells of a server that is at its end, ms; over UDP repeats begin after 500 (RFC 3261's T1). */
+    /** An answer that takes so much longer than the quickest of late tells of a server at its end, ms. Over UDP repeats begin at 500. */
     slowAnswer: 200,
     /** A timer that fires so late tells that our own process is at its end, ms: texts go before lamps. */
     lateTimer: 20,
