@@ -94,6 +94,9 @@ export class Deposits {
       urgent: text.urgent || body.urgent,
       sentAt: body.sentAt,
       receivedAt: clock.now(),
+      expiresAt: null,
+      wrapper: null,
+      receipts: null,
     };
     const outcome = await store.deposit(message);
     if (outcome === 'full') throw new MailboxFull(text.owner);

@@ -34,6 +34,29 @@ export interface NewMessage {
   readonly sentAt: number | null;
   /** When it reached us, epoch ms. */
   readonly receivedAt: number;
+  /** When it is too late to hand it over, epoch ms; null: never. */
+  readonly expiresAt: number | null;
+  /**
+   * The headers of the message/cpim it came in, as `formatCpim` writes them, its content left out (RFC 3862): what a fetch
+   * gives back of cc, NS and headers that are none of ours. Null when it came bare.
+   */
+  readonly wrapper: Buffer | null;
+  /** What its sender wants to be told of it; null when nothing. */
+  readonly receipts: ReceiptRequest | null;
+}
+
+/** RFC 5438 §6.2. */
+export type Disposition = 'positive-delivery' | 'negative-delivery' | 'processing' | 'display';
+
+/** What a sender asked to be told of her text (RFC 5438). */
+export interface ReceiptRequest {
+  readonly dispositions: readonly Disposition[];
+  /** imdn.Message-ID of the text. */
+  readonly messageId: string;
+  /** DateTime of the text's message/cpim as it stands there; null when it has none. */
+  readonly dateTime: string | null;
+  /** SIP URI of the hop the text came from: the way back, where the operator names no proxy. Null when unknown. */
+  readonly returnHop: string | null;
 }
 
 /** A text in a mailbox. `id` grows in the order the texts were committed. */
@@ -107,6 +130,61 @@ export interface RetrievalStore {
   markRead(token: LeaseToken, id: number): Promise<boolean>;
   /** Frees whatever `token` still holds; those texts are new and deliverable at once. */
   releaseLease(token: LeaseToken): Promise<void>;
+}
+
+/** What became of a text (RFC 5438 §5). `stored`: kept for its owner; `failed`: it expired before she fetched it. */
+export type ReceiptStatus = 'stored' | 'delivered' | 'failed' | 'displayed';
+
+/** A receipt that is to be sent. */
+export interface Receipt {
+  readonly id: number;
+  /** URI of the author of the text, who gets the receipt. */
+  readonly to: string;
+  /** The owner of the mailbox the text lies in, as whom the receipt speaks. */
+  readonly owner: AddressOfRecord;
+  readonly status: ReceiptStatus;
+  readonly messageId: string;
+  readonly dateTime: string | null;
+  readonly returnHop: string | null;
+  /** Times it was tried in vain. */
+  readonly attempts: number;
+  /** Epoch ms of what it tells of. */
+  readonly createdAt: number;
+}
+
+/**
+ * Receipts on their way. They are written in the transaction that makes them true: `stored` with the deposit, `delivered` when
+ * a text turns read, `failed` when it expires. Every method throws {@link StoreUnavailable}.
+ */
+export interface ReceiptStore {
+  /** Takes the oldest due receipts that no living claim holds for `node`, until the epoch-ms instant `until`. */
+  claimReceipts(
+    claim: { readonly node: string; readonly until: number },
+    now: number,
+    limit: number,
+  ): Promise<Receipt[]>;
+  /** It was sent, or never will be: it is gone. */
+  closeReceipt(id: number): Promise<void>;
+  /** It was tried in vain: due again at `dueAt`, free for any node. */
+  postponeReceipt(id: number, dueAt: number): Promise<void>;
+  /** When the next one is due or its claim ends, epoch ms; null when there is none. */
+  nextReceiptAt(): Promise<number | null>;
+  /** Frees what `node` holds. */
+  releaseReceipts(node: string): Promise<void>;
+  /**
+   * The owner read the text on her screen: a receipt `displayed` is due if the author asked for one and none was made before.
+   * False when there is no such text, or nobody asked.
+   */
+  markDisplayed(owner: AddressOfRecord, messageId: string): Promise<boolean>;
+}
+
+/** What sweeps texts that are too old. */
+export interface ExpiryStore {
+  /**
+   * Takes away new texts whose `expiresAt` is past and that no living lease holds, at most `limit`: counts, dirty mark and
+   * receipts `failed` in the same transaction. How many there were.
+   */
+  expireTexts(now: number, limit: number): Promise<number>;
 }
 
 /** The database did not do what was asked; the caller may try again later. */

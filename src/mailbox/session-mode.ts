@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { MailboxError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Gauge, Metrics } from '../core/metrics.ts';
-import type { MsrpEndpoint } from '../msrp/endpoint.ts';
+import type { MsrpEndpoint, MsrpTransport } from '../msrp/endpoint.ts';
 import type { MsrpSession, SessionHandlers } from '../msrp/session.ts';
 import { formatMsrpUri, parseMsrpUri } from '../msrp/uri.ts';
 import type { Deposits } from './deposit.ts';
@@ -11,6 +11,9 @@ import { DepositConversation } from './deposit-conversation.ts';
 import type { PeerFormats } from './presentation.ts';
 import type { Retrievals } from './retrieval.ts';
 import { RetrievalConversation } from './retrieval-conversation.ts';
+
+/** What carries a chat. */
+export type ChatTransport = MsrpTransport;
 
 /** Why somebody is in a chat session with us. */
 export type ChatPurpose =
@@ -85,12 +88,12 @@ export class SessionMode {
     this.#running = options.metrics.gauge('chat_sessions', 'Chat sessions that run');
   }
 
-  get transports(): ReadonlySet<'tcp' | 'tls'> {
+  get transports(): ReadonlySet<ChatTransport> {
     return new Set(this.#options.endpoint.listeners.map(({ transport }) => transport));
   }
 
   /** Makes room for one chat with `peer`. @throws TooManySessions, UnreadablePath */
-  prepare(transport: 'tcp' | 'tls', peer: ChatPeer): PreparedChat {
+  prepare(transport: ChatTransport, peer: ChatPeer): PreparedChat {
     const { endpoint, maxSessions } = this.#options;
     if (this.#count >= maxSessions) throw new TooManySessions(maxSessions);
     const path = readPath(peer.path);
@@ -108,7 +111,7 @@ export class SessionMode {
       },
       start: (purpose, hangUp) => {
         const open = (handlers: SessionHandlers): MsrpSession =>
-          prepared.open({ path, setup: peer.role }, handlers);
+          prepared.open({ path, setup: peer.role, fingerprints: [] }, handlers);
         return this.#start(open, peer, purpose, hangUp);
       },
     };

@@ -10,7 +10,7 @@ import { IncomingRequests, saysNothing } from './incoming-requests.ts';
 import type { MsrpLimits } from './limits.ts';
 import { OutgoingMessages } from './outgoing-messages.ts';
 import { serializeRequest } from './serializer.ts';
-import type { MsrpSession, OutgoingMessage, SessionHandlers } from './session.ts';
+import type { MsrpSession, OutgoingMessage, RemoteSide, SessionHandlers } from './session.ts';
 import type { SessionEvent, SessionState } from './session-machine.ts';
 import { transition } from './session-machine.ts';
 import type { MsrpUri } from './uri.ts';
@@ -68,6 +68,14 @@ export class ChatSession implements MsrpSession {
 
   async send(message: OutgoingMessage): Promise<void> {
     await this.#outgoing.send(message);
+  }
+
+  hold(held: boolean): void {
+    this.#outgoing.hold(held);
+  }
+
+  move(_remote: RemoteSide): void {
+    this.#step('closed by us');
   }
 
   close(): void {

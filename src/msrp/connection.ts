@@ -1,4 +1,5 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -23,9 +24,9 @@ export interface ConnectionMember {
   onConnectionClosed(): void;
 }
 
-/** One TCP or TLS connection; any number of sessions may run over it (RFC 4975 §5.4). */
+/** One TCP, TLS or WebSocket connection; any number of sessions may run over it (RFC 4975 §5.4). */
 export class MsrpConnection {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #limits: MsrpLimits;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -42,7 +43,7 @@ export class MsrpConnection {
   #end: Timer | undefined;
 
   constructor(
-    socket: Socket,
+    socket: Duplex,
     options: { readonly limits: MsrpLimits; readonly clock: Clock; readonly logger: Logger },
     owner: ConnectionOwner,
   ) {
@@ -52,7 +53,7 @@ export class MsrpConnection {
     this.#logger = options.logger;
     this.#owner = owner;
     this.#parser = new MsrpParser(options.limits);
-    socket.setNoDelay(true);
+    if (socket instanceof Socket) socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('end', () => this.#endOnceAnswered());
     socket.on('error', (error) => this.#logger.debug({ error: error.message }, 'MSRP connection failed'));

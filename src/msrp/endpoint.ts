@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -14,7 +14,7 @@ import type { MsrpLimits } from './limits.ts';
 import { MSRP_LIMITS } from './limits.ts';
 import type { ListenerAddress, MsrpTransport, RunningListener } from './listener.ts';
 import { listen } from './listener.ts';
-import type { MsrpSession, SessionHandlers } from './session.ts';
+import type { MsrpSession, RemoteSide, SessionHandlers } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
 import type { MsrpUri } from './uri.ts';
 import { localMsrpUri } from './uri.ts';
@@ -34,12 +34,7 @@ export interface MsrpEndpointOptions {
   readonly metrics: Metrics;
 }
 
-/** The peer's side of a session, out of its SDP. */
-export interface RemoteSide {
-  readonly path: readonly MsrpUri[];
-  /** Our role: whether we make the connection (RFC 6135). */
-  readonly setup: 'active' | 'passive';
-}
+export type { RemoteSide };
 
 /** Our side of a session before the call is answered: its path goes into our SDP. */
 export interface PreparedSession {
@@ -55,6 +50,11 @@ export interface PreparedSession {
 export interface MsrpEndpoint {
   /** As peers reach them. */
   readonly listeners: readonly ListenerAddress[];
+  /**
+   * Counts a listener of the caller's among ours, as it is for WebSockets, which share their port with SIP. What is returned
+   * takes each of its connections: a stream on which every write is one WebSocket message, and that reads their contents.
+   */
+  attach(address: ListenerAddress): (stream: Duplex) => void;
   /** @throws NoMsrpListener */
   prepare(transport: MsrpTransport): PreparedSession;
   /** Ends all sessions and connections. */
@@ -69,6 +69,8 @@ class Endpoint implements MsrpEndpoint {
   readonly #limits: MsrpLimits;
   readonly #registry: SessionRegistry;
   readonly #running: RunningListener[] = [];
+  /** Listened on by somebody else. */
+  readonly #attached: ListenerAddress[] = [];
   readonly #connections = new Set<MsrpConnection>();
   readonly #open: Gauge;
 
@@ -81,7 +83,15 @@ class Endpoint implements MsrpEndpoint {
 
   get listeners(): ListenerAddress[] {
     const { advertisedHost } = this.#options;
-    return this.#running.map(({ address }) => ({ ...address, host: advertisedHost ?? address.host }));
+    return [...this.#running.map(({ address }) => address), ...this.#attached].map((address) => ({
+      ...address,
+      host: advertisedHost ?? address.host,
+    }));
+  }
+
+  attach(address: ListenerAddress): (stream: Duplex) => void {
+    this.#attached.push(address);
+    return (stream) => void this.#keep(stream);
   }
 
   async listen(): Promise<void> {
@@ -101,7 +111,11 @@ class Endpoint implements MsrpEndpoint {
     const listener = this.listeners.find((candidate) => candidate.transport === transport);
     if (listener === undefined) throw new NoMsrpListener(transport);
     const id = hexToken(this.#options.random, SESSION_ID_BITS);
-    const local = localMsrpUri({ ...listener, secure: transport === 'tls', sessionId: id });
+    const local = localMsrpUri({
+      ...listener,
+      secure: transport === 'tls' || transport === 'wss',
+      sessionId: id,
+    });
     this.#registry.expect(id);
     return {
       id,
@@ -153,7 +167,7 @@ class Endpoint implements MsrpEndpoint {
     }
   }
 
-  #keep(socket: Socket): MsrpConnection {
+  #keep(socket: Duplex): MsrpConnection {
     const { clock, logger } = this.#options;
     const owner: ConnectionOwner = {
       onRequest: (from, request) => this.#registry.onRequest(from, request),

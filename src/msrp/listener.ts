@@ -6,7 +6,8 @@ import type { Logger } from '../core/logger.ts';
 import { NoMsrpListener } from './errors.ts';
 import type { MsrpLimits } from './limits.ts';
 
-export type MsrpTransport = 'tcp' | 'tls';
+/** `ws` and `wss`: RFC 7977, over a listener of the caller's. */
+export type MsrpTransport = 'tcp' | 'tls' | 'ws' | 'wss';
 
 export interface ListenerAddress {
   readonly transport: MsrpTransport;

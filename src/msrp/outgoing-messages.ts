@@ -51,6 +51,7 @@ export class OutgoingMessages {
   /** Undefined until the first message was answered: does this peer report at all? */
   #peerReports: boolean | undefined;
   #started = false;
+  #held = false;
   #ended: string | undefined;
 
   constructor(options: OutgoingMessagesOptions) {
@@ -60,6 +61,12 @@ export class OutgoingMessages {
   /** The session is bound; nothing goes out before. */
   start(): void {
     this.#started = true;
+    this.#fillWindow();
+  }
+
+  /** Nothing new goes out while held. */
+  hold(held: boolean): void {
+    this.#held = held;
     this.#fillWindow();
   }
 
@@ -121,8 +128,12 @@ export class OutgoingMessages {
     return message.successReport !== false && (this.#peerReports === true || this.#options.relayed);
   }
 
+  get #maySend(): boolean {
+    return this.#started && !this.#held && this.#ended === undefined;
+  }
+
   #fillWindow(): void {
-    while (this.#started && this.#ended === undefined && this.#inFlight < this.#options.limits.window) {
+    while (this.#maySend && this.#inFlight < this.#options.limits.window) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       this.#launch(next);

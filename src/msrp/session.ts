@@ -1,4 +1,14 @@
+import type { Fingerprint } from './fingerprint.ts';
 import type { MsrpUri } from './uri.ts';
+
+/** The peer's side of a session, out of its SDP. */
+export interface RemoteSide {
+  readonly path: readonly MsrpUri[];
+  /** Our role: whether we make the connection (RFC 6135). */
+  readonly setup: 'active' | 'passive';
+  /** Of the certificate the peer shows over TLS (RFC 8122); empty when it named none. */
+  readonly fingerprints: readonly Fingerprint[];
+}
 
 /** A message of ours. */
 export interface OutgoingMessage {
@@ -49,6 +59,13 @@ export interface MsrpSession {
    * @throws SendFailed, SendTimedOut, SessionClosed, SendQueueFull
    */
   send(message: OutgoingMessage): Promise<void>;
+  /** The peer asks us not to send for now (a=inactive, a=sendonly), or to go on; nothing is lost meanwhile. */
+  hold(held: boolean): void;
+  /**
+   * The peer goes on from elsewhere (a re-INVITE with another path): the session waits to be bound anew, within the same time
+   * as at first. What was sent and not answered may still be answered over the former connection.
+   */
+  move(remote: RemoteSide): void;
   /** Ends the session at once; its connection, when no other session uses it, a moment later. */
   close(): void;
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { withDeadline } from '../core/deadline.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import type { ChatPeer, PreparedChat } from '../mailbox/session-mode.ts';
+import type { ChatPeer, ChatTransport, PreparedChat } from '../mailbox/session-mode.ts';
 import { TooManySessions, UnreadablePath } from '../mailbox/session-mode.ts';
 import type { Admission, AdmissionPolicy } from './admission.ts';
 import { admit } from './admission.ts';
@@ -17,8 +17,8 @@ import { chatAnswer, notAcceptable, parseChatOffer } from './sdp.ts';
 
 /** The chat sessions behind the calls. */
 export interface ChatSessions {
-  readonly transports: ReadonlySet<'tcp' | 'tls'>;
-  prepare(transport: 'tcp' | 'tls', peer: ChatPeer): PreparedChat;
+  readonly transports: ReadonlySet<ChatTransport>;
+  prepare(transport: ChatTransport, peer: ChatPeer): PreparedChat;
 }
 
 export interface InviteRouteOptions {
@@ -114,7 +114,7 @@ async function readyToKeep({ ready, clock }: InviteRouteOptions): Promise<void> 
 function answerReInvite(
   dialog: DrachtioDialog,
   offer: ChatOffer,
-  transports: ReadonlySet<'tcp' | 'tls'>,
+  transports: ReadonlySet<ChatTransport>,
   request: DrachtioRequest,
   response: DrachtioResponse,
 ): void {

@@ -1,4 +1,5 @@
 import { parse, write } from 'sdp-transform';
+import type { ChatTransport } from '../mailbox/session-mode.ts';
 import { SipRefusal } from './refusal.ts';
 
 /** Our part in setting up the MSRP connection (RFC 4145 §4, RFC 6135 §4.2). */
@@ -6,7 +7,7 @@ export type SetupRole = 'active' | 'passive';
 
 /** The chat in an offer: one m=message line that can be answered (RFC 4975 §8). */
 export interface ChatOffer {
-  readonly transport: 'tcp' | 'tls';
+  readonly transport: ChatTransport;
   /** a=path, from the peer's nearest hop to the peer. */
   readonly path: readonly string[];
   /** The role left to us. */
@@ -30,7 +31,7 @@ interface MediaLine {
 const ACCEPT_TYPES = 'message/cpim text/plain application/im-iscomposing+xml';
 const ACCEPT_WRAPPED_TYPES = 'text/plain text/html message/imdn+xml application/im-iscomposing+xml';
 
-const TRANSPORTS: Readonly<Record<string, 'tcp' | 'tls'>> = {
+const TRANSPORTS: Readonly<Record<string, ChatTransport>> = {
   'TCP/MSRP': 'tcp',
   'TCP/TLS/MSRP': 'tls',
 };
@@ -45,7 +46,7 @@ export function notAcceptable(code: number, why: string): SipRefusal {
  * @param transports what our MSRP listeners speak
  * @throws SipRefusal 488 when there is none we can answer
  */
-export function parseChatOffer(sdp: string, transports: ReadonlySet<'tcp' | 'tls'>): ChatOffer {
+export function parseChatOffer(sdp: string, transports: ReadonlySet<ChatTransport>): ChatOffer {
   const session = parseSdp(sdp);
   const lines = mediaLines(sdp);
   if (lines.length !== session.media.length) throw new SipRefusal(400, 'Unreadable SDP');

@@ -120,6 +120,9 @@ export function messageOf(row: MessageRow, owner: AddressOfRecord): StoredMessag
     urgent: Boolean(row.urgent),
     sentAt: row.sent_at,
     receivedAt: row.received_at,
+    expiresAt: null,
+    wrapper: null,
+    receipts: null,
   };
 }
 

@@ -43,6 +43,9 @@ async function deposits(bench: Bench): Promise<number> {
         urgent: false,
         sentAt: null,
         receivedAt: systemClock.now(),
+        expiresAt: null,
+        wrapper: null,
+        receipts: null,
       });
     }
   };

@@ -17,6 +17,9 @@ const kept: StoredMessage = {
   urgent: false,
   sentAt: null,
   receivedAt: Date.UTC(2026, 10, 21, 14, 3),
+  expiresAt: null,
+  wrapper: null,
+  receipts: null,
 };
 const everything = { acceptTypes: ['message/cpim', 'text/plain'], acceptWrappedTypes: [] };
 const plainOnly = { acceptTypes: ['text/plain'], acceptWrappedTypes: [] };

@@ -124,7 +124,7 @@ export class RunningEndpoint {
     path = PEER,
     owner = new RecordingOwner(),
   ): OpenSession {
-    const session = prepared.open({ path: parseMsrpPath(path), setup }, owner);
+    const session = prepared.open({ path: parseMsrpPath(path), setup, fingerprints: [] }, owner);
     return { session, owner, uri: prepared.localPath.map(({ text }) => text).join(' ') };
   }
 

@@ -65,6 +65,9 @@ export function text(parts: Partial<NewMessage> = {}): NewMessage {
     urgent: false,
     sentAt: null,
     receivedAt: 1_700_000_000_000 + serial,
+    expiresAt: null,
+    wrapper: null,
+    receipts: null,
     ...parts,
   };
 }
