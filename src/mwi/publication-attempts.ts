@@ -5,7 +5,7 @@ import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
-import { backoff } from './backoff.ts';
+import { backoff } from '../core/backoff.ts';
 import { LampBodies } from './lamp-body.ts';
 import { MWI_LIMITS } from './limits.ts';
 import type { DueSummary, PublishRequest, PublishResponse, PublishSender, SummaryStore } from './ports.ts';

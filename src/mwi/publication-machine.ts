@@ -1,4 +1,4 @@
-import { backoff } from './backoff.ts';
+import { backoff } from '../core/backoff.ts';
 import { MWI_LIMITS } from './limits.ts';
 import type { DueSummary, PublicationState, PublishResponse, Schedule, VoicemailReport } from './ports.ts';
 import type { PublicationMemory } from './publication-memory.ts';

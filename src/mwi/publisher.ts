@@ -1,7 +1,7 @@
 import type { Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Gauge } from '../core/metrics.ts';
-import { backoff } from './backoff.ts';
+import { backoff } from '../core/backoff.ts';
 import { MWI_LIMITS } from './limits.ts';
 import type { DueSummary } from './ports.ts';
 import type { AttemptOutcome, PublicationAttemptsOptions } from './publication-attempts.ts';

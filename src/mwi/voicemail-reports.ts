@@ -4,7 +4,7 @@ import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
 import { MalformedMessageSummary } from '../im/message-summary.ts';
-import { backoff } from './backoff.ts';
+import { backoff } from '../core/backoff.ts';
 import type { VoicemailIntake } from './voicemail-intake.ts';
 import { VOICEMAIL_LIMITS } from './voicemail-limits.ts';
 

@@ -1,4 +1,4 @@
-import { backoff } from './backoff.ts';
+import { backoff } from '../core/backoff.ts';
 import { VOICEMAIL_LIMITS } from './voicemail-limits.ts';
 import type {
   RefreshResponse,
