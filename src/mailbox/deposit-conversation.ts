@@ -2,6 +2,7 @@ import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { Places } from '../core/places.ts';
 import { MessageRefused } from '../msrp/errors.ts';
 import type { MsrpSession, ReceivedMessage, SessionEnd, SessionHandlers } from '../msrp/session.ts';
 import type { Deposits } from './deposit.ts';
@@ -34,6 +35,7 @@ export interface DepositConversationOptions {
 export class DepositConversation implements SessionHandlers {
   readonly #options: DepositConversationOptions;
   readonly #session: () => MsrpSession;
+  readonly #storing = new Places(MAILBOX_LIMITS.storingPerSession);
   #idle: Timer | undefined;
   #pending = 0;
   #ended = false;
@@ -68,7 +70,7 @@ export class DepositConversation implements SessionHandlers {
     }
     this.#pending++;
     try {
-      await deposits.accept({
+      const text = {
         owner,
         author,
         authorName,
@@ -77,7 +79,8 @@ export class DepositConversation implements SessionHandlers {
         subject: '',
         urgent: false,
         transportId: `msrp:${this.#session().id}:${message.messageId}`,
-      });
+      };
+      await this.#storing.take(() => deposits.accept(text));
     } catch (error) {
       throw refusalOf(error);
     } finally {

@@ -17,4 +17,6 @@ export const MAILBOX_LIMITS = {
   pagerRetrievals: 200,
   /** Texts of one chat session waiting for the database; the peer's next ones are refused. */
   pendingPerSession: 100,
+  /** Of these, how many lie with the database at one time: so that many sessions don't crowd each other out. */
+  storingPerSession: 4,
 } as const;
