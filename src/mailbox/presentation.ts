@@ -87,7 +87,8 @@ function asLine(message: StoredMessage): string {
   return subject === '' ? `${byline}: ${words}` : `${byline} [${subject}]: ${words}`;
 }
 
-function takes(ranges: readonly string[], type: string): boolean {
+/** Whether a type is among `ranges`, as a=accept-types lists them (RFC 4975 §8.6). */
+export function takes(ranges: readonly string[], type: string): boolean {
   const kind = type.split('/')[0] ?? '';
   return ranges.some((range) => range === '*' || range === '*/*' || range === type || range === `${kind}/*`);
 }

@@ -1,0 +1,276 @@
+import { AddressOfRecord } from '../core/address-of-record.ts';
+import { backoff } from '../core/backoff.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { withDeadline } from '../core/deadline.ts';
+import { describeError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
+import type { Random } from '../core/random.ts';
+import { AbsentAuthors } from './absent-authors.ts';
+import type { Receipt, ReceiptStore } from './ports.ts';
+import { RECEIPT_LIMITS } from './receipt-limits.ts';
+import type { ReceiptNotification } from './receipt-notification.ts';
+import { writeNotification } from './receipt-notification.ts';
+import type { ReceiptSessions } from './receipt-sessions.ts';
+import type { ReceiptAnswer } from './receipt-verdict.ts';
+import { nextTry, verdictOn } from './receipt-verdict.ts';
+
+/** A notification on its way in a SIP MESSAGE. */
+export interface ReceiptMessage extends ReceiptNotification {
+  readonly from: AddressOfRecord;
+  readonly to: AddressOfRecord;
+  /** SIP URI of the hop the text came from; null when unknown. */
+  readonly returnHop: string | null;
+}
+
+/** Sends a notification as a MESSAGE in the owner's name. */
+export interface ReceiptSender {
+  /** Resolves with the final answer; with status 0 when there was none. */
+  send(message: ReceiptMessage): Promise<ReceiptAnswer>;
+}
+
+/** Tells authors what became of their texts, as they asked to be told. */
+export interface Receipts {
+  /** A receipt may be due: looks into the store soon. To be called after each commit that made one; never throws. */
+  wake(): void;
+  /** Begins nothing more, waits a bounded time for what is in flight, and frees this node's claims. */
+  stop(): Promise<void>;
+}
+
+export interface ReceiptsOptions {
+  readonly store: ReceiptStore;
+  readonly sender: ReceiptSender;
+  readonly sessions: ReceiptSessions;
+  /** This node's name among those that share the database. */
+  readonly node: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Starts to send what is due, beginning with what an earlier run of this node left. */
+export function startReceipts(options: ReceiptsOptions): Receipts {
+  const worker = new ReceiptWorker(options);
+  worker.wake();
+  return worker;
+}
+
+/** What came of one try. `passed over`: left to whoever claims it next. */
+type Outcome =
+  'sent' | 'sent in session' | 'absent' | 'refused' | 'undeliverable' | 'too old' | 'passed over';
+
+/**
+ * Claims receipts that are due, a few at a time, and hands each to its author:
+ *
+ *   due ── claimed ──> in her chat session ──200──> closed
+ *                         │ none, or not taken
+ *                         └──> MESSAGE ── 2xx, or an answer that will not change ──> closed
+ *                                 │ nobody there
+ *                                 └──> postponed ── tried 30 times, or a day old ──> closed
+ *
+ * One author gets hers one after the other, oldest first. A receipt is sent at least once: a crash between the author's answer
+ * and our note of it sends it again, with the same bytes and the same Message-ID.
+ */
+class ReceiptWorker implements Receipts {
+  readonly #options: ReceiptsOptions;
+  readonly #outcomes: Counter;
+  readonly #inFlightGauge: Gauge;
+  readonly #absent: AbsentAuthors;
+  readonly #inFlight = new Map<number, Promise<void>>();
+  /** The end of each author's row, by her URI. */
+  readonly #rows = new Map<string, Promise<void>>();
+  #look: Promise<void> | undefined;
+  #timer: { readonly at: number; readonly timer: Timer } | undefined;
+  /** When to look next, asked for while a look was under way, epoch ms. */
+  #askedFor = Infinity;
+  #lastLook = -Infinity;
+  #storeRestsUntil = 0;
+  #storeFailures = 0;
+  #settledIn = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: ReceiptsOptions) {
+    this.#options = options;
+    this.#absent = new AbsentAuthors(options.clock);
+    this.#outcomes = options.metrics.counter(
+      'receipts_total',
+      'Tries to hand a receipt to its author, by what it tells and what came of it',
+      ['status', 'outcome'],
+    );
+    this.#inFlightGauge = options.metrics.gauge('receipts_in_flight', 'Receipts on their way to authors');
+  }
+
+  wake(): void {
+    this.#lookAt(this.#options.clock.now());
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const { clock, store, node, logger } = this.#options;
+    this.#timer?.timer.cancel();
+    this.#timer = undefined;
+    const quiet = async (): Promise<void> => {
+      await this.#look;
+      await Promise.all(this.#inFlight.values());
+    };
+    try {
+      await withDeadline(clock, RECEIPT_LIMITS.stopDeadline, 'sending receipts', quiet());
+      await withDeadline(clock, RECEIPT_LIMITS.stopDeadline, 'freeing claims', store.releaseReceipts(node));
+    } catch (error) {
+      logger.warn({ error: describeError(error) }, 'claims on receipts not freed; they lapse by themselves');
+    }
+  }
+
+  /** Sees to it that the store is looked into at `at` (epoch ms), or as soon after as it may be. */
+  #lookAt(at: number): void {
+    if (this.#stopped !== undefined) return;
+    if (this.#look !== undefined) {
+      this.#askedFor = Math.min(this.#askedFor, at);
+      return;
+    }
+    const { clock } = this.#options;
+    const now = clock.now();
+    const when = Math.max(at, this.#lastLook + RECEIPT_LIMITS.lookGap, this.#storeRestsUntil, now);
+    if (this.#timer !== undefined && this.#timer.at <= when) return;
+    this.#timer?.timer.cancel();
+    this.#timer = undefined;
+    if (when === now) {
+      this.#startLook();
+      return;
+    }
+    const timer = clock.after(when - now, () => {
+      this.#timer = undefined;
+      this.#startLook();
+    });
+    this.#timer = { at: when, timer };
+  }
+
+  #startLook(): void {
+    this.#askedFor = Infinity;
+    this.#lastLook = this.#options.clock.now();
+    this.#look = this.#lookIntoStore().then((next) => {
+      this.#look = undefined;
+      this.#lookAt(Math.min(next, this.#askedFor));
+    });
+  }
+
+  /** Claims what is due and starts it; returns when to look again, epoch ms. Never rejects. */
+  async #lookIntoStore(): Promise<number> {
+    const { store, node, clock, random, logger } = this.#options;
+    const now = clock.now();
+    const ceiling = now + RECEIPT_LIMITS.pollCeiling;
+    try {
+      if (!this.#settledIn) await store.releaseReceipts(node);
+      this.#settledIn = true;
+      const room = RECEIPT_LIMITS.inFlight - this.#inFlight.size;
+      // Whatever comes back makes us look again.
+      if (room <= 0) return ceiling;
+      const until = now + RECEIPT_LIMITS.claim;
+      const claimed = await store.claimReceipts({ node, until }, now, room);
+      for (const receipt of claimed) this.#start(receipt, until);
+      const next = claimed.length < room ? await store.nextReceiptAt() : now;
+      this.#storeFailures = 0;
+      return Math.min(next ?? Infinity, ceiling);
+    } catch (error) {
+      this.#storeFailures++;
+      const rest = backoff(RECEIPT_LIMITS.storeBackoff, this.#storeFailures, random.fraction());
+      this.#storeRestsUntil = clock.now() + rest;
+      const level = this.#storeFailures === 1 ? 'warn' : 'debug';
+      logger[level]({ error: describeError(error) }, 'cannot look for receipts; trying again');
+      return this.#storeRestsUntil;
+    }
+  }
+
+  #start(receipt: Receipt, claimedUntil: number): void {
+    // Claimed while we stop: the claim is freed with all others. Claimed a second time: the first run settles it.
+    if (this.#stopped !== undefined || this.#inFlight.has(receipt.id)) return;
+    const before = this.#rows.get(receipt.to) ?? Promise.resolve();
+    const run = before
+      .then(() => this.#run(receipt, claimedUntil))
+      .finally(() => {
+        if (this.#rows.get(receipt.to) === run) this.#rows.delete(receipt.to);
+        this.#inFlight.delete(receipt.id);
+        this.#inFlightGauge.set(this.#inFlight.size);
+        this.wake();
+      });
+    this.#rows.set(receipt.to, run);
+    this.#inFlight.set(receipt.id, run);
+    this.#inFlightGauge.set(this.#inFlight.size);
+  }
+
+  /** Tries one receipt and writes down what came of it. Never rejects. */
+  async #run(receipt: Receipt, claimedUntil: number): Promise<void> {
+    const { store, clock, random, logger } = this.#options;
+    const { id, to, owner, status, attempts } = receipt;
+    const fields = { author: to, mailbox: owner.toString(), status, attempts };
+    try {
+      const outcome = await this.#attempt(receipt, claimedUntil);
+      this.#outcomes.add({ status, outcome: outcome.replaceAll(' ', '_') });
+      logger.debug({ ...fields, outcome }, 'receipt tried');
+      if (outcome === 'passed over') return;
+      const again = outcome === 'absent' ? nextTry(receipt, clock.now(), random.fraction()) : null;
+      if (again !== null) await store.postponeReceipt(id, again);
+      else await store.closeReceipt(id);
+      if (outcome === 'absent' && again === null) logger.info(fields, 'receipt given up');
+    } catch (error) {
+      // Its claim lapses, and it is tried once more: one receipt too many does no harm.
+      logger.warn({ ...fields, error: describeError(error) }, 'what came of a receipt is not written down');
+    }
+  }
+
+  async #attempt(receipt: Receipt, claimedUntil: number): Promise<Outcome> {
+    const { clock } = this.#options;
+    const { to, createdAt } = receipt;
+    const now = clock.now();
+    if (this.#stopped !== undefined || now > claimedUntil - RECEIPT_LIMITS.attempt) return 'passed over';
+    if (now - createdAt > RECEIPT_LIMITS.age) return 'too old';
+    const notification = writeNotification(receipt);
+    if (await this.#sentInSession(receipt, notification)) return 'sent in session';
+    const author = AddressOfRecord.tryParse(to);
+    if (author === undefined || isAnonymous(author)) return 'undeliverable';
+    if (this.#absent.has(to)) return 'absent';
+    return await this.#sendMessage(receipt, author, notification);
+  }
+
+  async #sentInSession({ owner, to, status }: Receipt, notification: ReceiptNotification): Promise<boolean> {
+    const { sessions, clock, logger } = this.#options;
+    const send = sessions.find(owner, to);
+    if (send === undefined) return false;
+    try {
+      const { sessionDeadline } = RECEIPT_LIMITS;
+      await withDeadline(clock, sessionDeadline, 'a receipt in a session', send(notification));
+      return true;
+    } catch (error) {
+      logger.debug({ author: to, status, error: describeError(error) }, 'receipt not taken in the session');
+      return false;
+    }
+  }
+
+  async #sendMessage(
+    { to, owner, status, returnHop }: Receipt,
+    author: AddressOfRecord,
+    notification: ReceiptNotification,
+  ): Promise<Outcome> {
+    const { sender, logger } = this.#options;
+    const answer = await sender.send({ ...notification, from: owner, to: author, returnHop });
+    const verdict = verdictOn(answer);
+    if (verdict === 'absent') this.#absent.add(to);
+    if (verdict === 'refused') {
+      logger.info(
+        { author: to, receipt: status, status: answer.status, reason: answer.reason },
+        'receipt refused',
+      );
+    }
+    return verdict;
+  }
+}
+
+/** RFC 3323 §4.1.1.3: whoever hides behind `anonymous.invalid` wants no answer, and no name ends like that (RFC 6761 §6.4). */
+function isAnonymous({ host }: AddressOfRecord): boolean {
+  return host === 'invalid' || host.endsWith('.invalid');
+}
