@@ -2,9 +2,10 @@ import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
 import { successReport } from './answers.ts';
+import { Binding, fromIds, sessionIdsOf } from './binding.ts';
 import { wholeByteRange } from './byte-range.ts';
 import type { MsrpConnection } from './connection.ts';
-import type { MsrpResponse } from './frame.ts';
+import type { MsrpResponse, RequestHead } from './frame.ts';
 import type { Verdict, WholeRequest } from './incoming-requests.ts';
 import { IncomingRequests, saysNothing } from './incoming-requests.ts';
 import type { MsrpLimits } from './limits.ts';
@@ -18,52 +19,81 @@ import type { MsrpUri } from './uri.ts';
 export interface ChatSessionOptions {
   readonly id: string;
   readonly local: MsrpUri;
-  readonly remote: readonly MsrpUri[];
+  readonly remote: RemoteSide;
   readonly handlers: SessionHandlers;
   readonly limits: MsrpLimits;
   readonly clock: Clock;
   readonly random: Random;
+  /** Whether the certificate shown on a connection is one the peer named, or it named none. */
+  trusts(connection: MsrpConnection, remote: RemoteSide): boolean;
+  /** Makes the connection in the active role; ends in `bindTo` or `onUnreachable`, unless `signal` says that it is not needed. */
+  reach(session: ChatSession, remote: RemoteSide, signal: AbortSignal): void;
   /** The session is over: its URI means nothing any more. */
   onOver(): void;
 }
 
+/** What keeps a request from a session. */
+export type Refusal = Pick<Verdict, 'status' | 'comment'>;
+
 /** RFC 4975 §10.7. */
 const ENDED: Verdict = { status: 481, comment: 'The session has ended' };
+/** RFC 4975 §10.9. */
+const ELSEWHERE: Refusal = { status: 506, comment: 'Bound to another connection' };
+/** RFC 4975 §10.3. */
+const MISTRUSTED: Refusal = { status: 403, comment: 'Not the certificate of the offer' };
+const NOT_THE_PEER: Refusal = { status: 403, comment: 'The session of somebody else' };
+
+const MOVED = 'the peer went on from elsewhere';
 
 /** One session and the connection it is bound to; how it lives is told in session-machine.ts. */
 export class ChatSession implements MsrpSession {
   readonly id: string;
   readonly #options: ChatSessionOptions;
-  readonly #toPath: string;
   readonly #incoming: IncomingRequests;
   readonly #outgoing: OutgoingMessages;
-  readonly #bindTimer: Timer;
+  #remote: RemoteSide;
   #state: SessionState = 'waiting';
-  #connection: MsrpConnection | undefined;
+  #bindTimer: Timer;
+  #dialing = new AbortController();
   /** Our own first SEND in the active role. */
   #bindTransactId: string | undefined;
+  #current: Binding | undefined;
+  /** Where the peer was before it moved; the same as the current one when it stayed there. */
+  #former: Binding | undefined;
+  #formerTimer: Timer | undefined;
 
   constructor(options: ChatSessionOptions) {
     const { id, local, remote, handlers, limits, clock, random } = options;
     this.id = id;
     this.#options = options;
-    this.#toPath = remote.map(({ text }) => text).join(' ');
+    this.#remote = remote;
     this.#incoming = new IncomingRequests(limits, (message) => handlers.onMessage(message));
     this.#outgoing = new OutgoingMessages({
       toPath: this.#toPath,
       fromPath: local.text,
-      relayed: remote.length > 1,
+      relayed: this.#relayed,
       limits,
       clock,
       random,
-      write: (bytes) => this.#connection?.write(bytes),
+      link: () => this.#current?.connection,
     });
-    this.#bindTimer = clock.after(limits.bindTimeout, () => this.#step('bind timeout'));
+    this.#bindTimer = this.#awaitBind();
   }
 
-  /** Whether a request that came over `connection` may speak in this session. */
-  belongsTo(connection: MsrpConnection): boolean {
-    return this.#connection === undefined || this.#connection === connection;
+  /** Whether the session is bound to `connection`, or was till the peer moved. */
+  owns(connection: MsrpConnection): boolean {
+    return this.#bindingTo(connection) !== undefined;
+  }
+
+  /** Why a request that came over `connection` may not speak in this session; undefined when it may. */
+  refusal(connection: MsrpConnection, head: RequestHead): Refusal | undefined {
+    const binding = this.#bindingTo(connection);
+    if (binding === undefined) {
+      if (this.#current !== undefined && this.#state !== 'stayed') return ELSEWHERE;
+      return this.#options.trusts(connection, this.#remote) ? undefined : MISTRUSTED;
+    }
+    const known = binding.isPeer(head) || this.#isAsOffered(head);
+    return known ? undefined : NOT_THE_PEER;
   }
 
   async send(message: OutgoingMessage): Promise<void> {
@@ -74,18 +104,47 @@ export class ChatSession implements MsrpSession {
     this.#outgoing.hold(held);
   }
 
-  move(_remote: RemoteSide): void {
-    this.#step('closed by us');
+  move(remote: RemoteSide): void {
+    if (this.#isOver()) return;
+    const bound = this.#state === 'bound' || this.#state === 'stayed';
+    this.#remote = remote;
+    this.#dialing.abort();
+    this.#bindTransactId = undefined;
+    this.#stopSending();
+    if (!bound) {
+      // A bind of ours is under way there; nothing else was said.
+      if (this.#current !== this.#former) this.#current?.leave();
+    } else if (this.#current !== this.#former) {
+      this.#leaveFormer();
+      this.#former = this.#current;
+    }
+    this.#current = undefined;
+    this.#bindTimer.cancel();
+    this.#bindTimer = this.#awaitBind();
+    this.#step('moved');
+    this.reach();
   }
 
   close(): void {
     this.#step('closed by us');
   }
 
-  /** Active role (RFC 6135 §4.2): the connection is made, the empty SEND binds it. */
+  /** In the active role (RFC 6135 §4.2) the connection is made, to the first hop of the peer's path. */
+  reach(): void {
+    if (this.#remote.setup !== 'active' || this.#isOver()) return;
+    this.#dialing = new AbortController();
+    this.#options.reach(this, this.#remote, this.#dialing.signal);
+  }
+
+  /** The connection is made: the empty SEND binds it. */
   bindTo(connection: MsrpConnection): void {
-    if (this.#state !== 'waiting' || this.#connection !== undefined) {
+    if (this.#isOver() || (this.#current !== undefined && this.#state !== 'stayed')) {
       connection.destroy();
+      return;
+    }
+    if (!this.#options.trusts(connection, this.#remote)) {
+      connection.destroy();
+      this.onUnreachable();
       return;
     }
     this.#attach(connection);
@@ -116,7 +175,7 @@ export class ChatSession implements MsrpSession {
         await this.#onSend(connection, request);
         break;
       case 'REPORT':
-        this.#outgoing.onReport(request.head);
+        if (this.owns(connection)) this.#outgoing.onReport(request.head);
         break;
       default:
         connection.respond(request.head, 501, 'Unknown method');
@@ -133,27 +192,51 @@ export class ChatSession implements MsrpSession {
     this.#step(response.status === 200 ? 'bind accepted' : 'bind refused');
   }
 
-  onConnectionClosed(): void {
-    this.#connection = undefined;
-    this.#step('connection closed');
-  }
-
   async #onSend(connection: MsrpConnection, request: WholeRequest): Promise<void> {
-    const isFirst = this.#state === 'waiting';
+    const event = this.#heard(connection, request.head);
+    const binds = event !== undefined && this.#state !== 'bound' && this.#state !== 'stayed';
     const silent = saysNothing(request);
-    if (this.#connection === undefined) this.#attach(connection);
-    if (isFirst && silent) {
+    if (binds && silent) {
       connection.respond(request.head, 200, 'OK');
       this.#outgoing.start();
-      this.#step('peer sent');
+      this.#step(event);
       return;
     }
     // A bind may carry content: the owner hears of the peer first, yet nothing goes out before the answer.
-    this.#step('peer sent');
+    if (event !== undefined) this.#step(event);
     if (!silent && !this.#isOver()) this.#options.handlers.onActivity?.();
     const verdict = this.#isOver() ? ENDED : await this.#incoming.take(request);
     this.#answer(connection, request, verdict);
-    if (isFirst) this.#outgoing.start();
+    if (binds && this.#current?.connection === connection) this.#outgoing.start();
+  }
+
+  /** Finds where a SEND belongs; undefined for the peer's last words where it was before. */
+  #heard(connection: MsrpConnection, head: RequestHead): SessionEvent | undefined {
+    if (this.#isOver()) return undefined;
+    const binding = this.#bindingTo(connection) ?? this.#attach(connection);
+    if (binding === this.#former && this.#current === undefined && this.#mayStay(binding, head))
+      this.#current = binding;
+    if (binding !== this.#current) return undefined;
+    binding.heard(head);
+    return binding === this.#former ? 'peer stayed' : 'peer sent';
+  }
+
+  /** A relay or border controller may have changed the path and left the connection as it was. */
+  #mayStay({ connection }: Binding, head: RequestHead): boolean {
+    return this.#isAsOffered(head) && this.#options.trusts(connection, this.#remote);
+  }
+
+  /** Whether a request names its sender as the SDP does. */
+  #isAsOffered(head: RequestHead): boolean {
+    return fromIds(head).join(' ') === sessionIdsOf(this.#toPath).join(' ');
+  }
+
+  get #toPath(): string {
+    return this.#remote.path.map(({ text }) => text).join(' ');
+  }
+
+  get #relayed(): boolean {
+    return this.#remote.path.length > 1;
   }
 
   #isOver(): boolean {
@@ -166,23 +249,89 @@ export class ChatSession implements MsrpSession {
     connection.write(successReport(head, hexToken(this.#options.random, 64), report));
   }
 
-  #attach(connection: MsrpConnection): void {
-    this.#connection = connection;
-    connection.join(this);
+  #awaitBind(): Timer {
+    const { clock, limits } = this.#options;
+    return clock.after(limits.bindTimeout, () => this.#step('bind timeout'));
+  }
+
+  #bindingTo(connection: MsrpConnection): Binding | undefined {
+    return [this.#current, this.#former].find((each) => each?.connection === connection);
+  }
+
+  #attach(connection: MsrpConnection): Binding {
+    if (this.#state === 'stayed') {
+      // It had stayed at first, and moves now.
+      this.#stopSending();
+      this.#step('moved');
+    }
+    const binding: Binding = new Binding(connection, this.#relayed, {
+      onConnectionClosed: () => this.#onClosed(binding),
+      onRoom: () => this.#outgoing.proceed(),
+    });
+    this.#current = binding;
+    return binding;
+  }
+
+  /** Nothing goes out till the session is bound anew. */
+  #stopSending(): void {
+    this.#outgoing.redirect(this.#toPath, this.#relayed);
+  }
+
+  #onClosed(closed: Binding): void {
+    const wasCurrent = this.#current === closed;
+    if (this.#former === closed) {
+      if (wasCurrent) this.#stopSending();
+      this.#leaveFormer();
+    }
+    if (!wasCurrent) return;
+    this.#current = undefined;
+    this.#step('connection closed');
+  }
+
+  /** What was sent there and not answered will not be any more. */
+  #leaveFormer(): void {
+    const former = this.#former;
+    this.#former = undefined;
+    this.#formerTimer?.cancel();
+    if (former === undefined) return;
+    former.leave();
+    this.#outgoing.lose(former.connection, MOVED);
   }
 
   #step(event: SessionEvent): void {
-    const { state, tell } = transition(this.#state, event);
+    const before = this.#state;
+    if (before === 'over') return;
+    const { state, tell } = transition(before, event);
     this.#state = state;
+    if (state === 'bound' && before !== 'bound') this.#settleDown();
     if (tell === undefined) return;
-    this.#bindTimer.cancel();
     if (tell === 'bound') {
       this.#options.handlers.onBound();
       return;
     }
-    this.#outgoing.end(tell.ended);
-    this.#connection?.leave(this);
-    this.#options.onOver();
+    this.#finish(tell.ended);
     this.#options.handlers.onEnded(tell.ended);
+  }
+
+  /** It is known where the peer is. */
+  #settleDown(): void {
+    this.#bindTimer.cancel();
+    if (this.#former === undefined) return;
+    if (this.#former === this.#current) {
+      this.#former = undefined;
+      return;
+    }
+    const { clock, limits } = this.#options;
+    this.#formerTimer = clock.after(limits.linger, () => this.#leaveFormer());
+  }
+
+  #finish(why: string): void {
+    this.#bindTimer.cancel();
+    this.#formerTimer?.cancel();
+    this.#dialing.abort();
+    this.#outgoing.end(why);
+    this.#current?.leave();
+    this.#former?.leave();
+    this.#options.onOver();
   }
 }

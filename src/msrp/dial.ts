@@ -12,13 +12,21 @@ import type { MsrpUri } from './uri.ts';
  */
 export async function dial(
   hop: MsrpUri,
-  options: { readonly clock: Clock; readonly timeout: number; readonly signal: AbortSignal },
+  options: {
+    /** PEM; what we show over TLS, so that the peer can compare it with our fingerprint. */
+    readonly tls?: { readonly key: string; readonly cert: string };
+    readonly clock: Clock;
+    readonly timeout: number;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Socket> {
-  const { clock, timeout, signal } = options;
+  const { tls, clock, timeout, signal } = options;
   const address = { host: hop.host, port: hop.port, allowHalfOpen: true };
   const secure = hop.scheme === 'msrps';
-  // The peer's certificate is its own, as ours is; RFC 8122's fingerprint is what would vouch for it.
-  const socket: Socket = secure ? connectTls({ ...address, rejectUnauthorized: false }) : connect(address);
+  // The peer's certificate is its own, as ours is; RFC 8122's fingerprint, compared by the session, is what vouches for it.
+  const socket: Socket = secure
+    ? connectTls({ ...address, ...tls, minVersion: 'TLSv1.2', rejectUnauthorized: false })
+    : connect(address);
   const timer = clock.after(timeout, () => socket.destroy(new Error(`no answer within ${timeout} ms`)));
   const abort = (): unknown => socket.destroy(new Error('the session ended'));
   signal.addEventListener('abort', abort);

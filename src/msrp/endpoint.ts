@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import type { Gauge, Metrics } from '../core/metrics.ts';
+import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
 import { ChatSession } from './chat-session.ts';
@@ -10,6 +10,8 @@ import type { ConnectionOwner } from './connection.ts';
 import { MsrpConnection } from './connection.ts';
 import { dial } from './dial.ts';
 import { NoMsrpListener } from './errors.ts';
+import type { Fingerprint } from './fingerprint.ts';
+import { formatFingerprint, matchesFingerprint, ownFingerprint } from './fingerprint.ts';
 import type { MsrpLimits } from './limits.ts';
 import { MSRP_LIMITS } from './limits.ts';
 import type { ListenerAddress, MsrpTransport, RunningListener } from './listener.ts';
@@ -40,6 +42,8 @@ export type { RemoteSide };
 export interface PreparedSession {
   readonly id: string;
   readonly localPath: readonly MsrpUri[];
+  /** Of our certificate, over TLS: what stands after `a=fingerprint:` (RFC 8122). */
+  readonly fingerprint: string | undefined;
   /** The peer's path is known. What it sent before is taken now. */
   open(remote: RemoteSide, handlers: SessionHandlers): MsrpSession;
   /** There will be no session. */
@@ -73,12 +77,20 @@ class Endpoint implements MsrpEndpoint {
   readonly #attached: ListenerAddress[] = [];
   readonly #connections = new Set<MsrpConnection>();
   readonly #open: Gauge;
+  readonly #mistrusted: Counter;
+  readonly #fingerprint: string | undefined;
 
   constructor(options: MsrpEndpointOptions) {
     this.#options = options;
     this.#limits = { ...MSRP_LIMITS, ...options.limits };
     this.#registry = new SessionRegistry({ ...options, limits: this.#limits });
     this.#open = options.metrics.gauge('msrp_connections', 'MSRP connections that are open');
+    this.#mistrusted = options.metrics.counter(
+      'msrp_fingerprint_mismatches_total',
+      'MSRP connections that showed no certificate the peer had named',
+    );
+    this.#fingerprint =
+      options.tls === undefined ? undefined : formatFingerprint(ownFingerprint(options.tls.cert));
   }
 
   get listeners(): ListenerAddress[] {
@@ -113,6 +125,7 @@ class Endpoint implements MsrpEndpoint {
     const id = hexToken(this.#options.random, SESSION_ID_BITS);
     const local = localMsrpUri({
       ...listener,
+      transport: transport === 'ws' || transport === 'wss' ? 'ws' : 'tcp',
       secure: transport === 'tls' || transport === 'wss',
       sessionId: id,
     });
@@ -120,7 +133,8 @@ class Endpoint implements MsrpEndpoint {
     return {
       id,
       localPath: [local],
-      open: (remote, handlers) => this.#openSession(local, remote, handlers),
+      fingerprint: transport === 'tls' ? this.#fingerprint : undefined,
+      open: (remote, handlers) => this.#openSession(transport, local, remote, handlers),
       discard: () => this.#registry.forget(id),
     };
   }
@@ -131,38 +145,58 @@ class Endpoint implements MsrpEndpoint {
     await Promise.all(this.#running.map((listener) => listener.close()));
   }
 
-  #openSession(local: MsrpUri, remote: RemoteSide, handlers: SessionHandlers): MsrpSession {
+  #openSession(
+    transport: MsrpTransport,
+    local: MsrpUri,
+    remote: RemoteSide,
+    handlers: SessionHandlers,
+  ): MsrpSession {
     const { clock, random } = this.#options;
-    const over = new AbortController();
     const session = new ChatSession({
       id: local.sessionId,
       local,
-      remote: remote.path,
+      remote,
       handlers,
       limits: this.#limits,
       clock,
       random,
-      onOver: () => {
-        this.#registry.remove(local.sessionId);
-        over.abort();
-      },
+      trusts: (connection, { path, fingerprints }) =>
+        transport !== 'tls' || path.length > 1 || this.#isNamed(connection, fingerprints, local.sessionId),
+      reach: (reaching, { path }, signal) => void this.#reach(reaching, path, signal),
+      onOver: () => this.#registry.remove(local.sessionId),
     });
     this.#registry.add(session);
-    if (remote.setup === 'active') void this.#reach(session, remote.path, over.signal);
+    session.reach();
     return session;
   }
 
+  /**
+   * RFC 8122 §6.2: a certificate that was named vouches for the peer, and no other does. With relays between, TLS goes from hop
+   * to hop (RFC 4975 §14.4), and the certificate is the relay's, which nobody named.
+   */
+  #isNamed(connection: MsrpConnection, named: readonly Fingerprint[], session: string): boolean {
+    if (named.length === 0 || matchesFingerprint(connection.certificate, named)) return true;
+    this.#mistrusted.add();
+    const shown = connection.certificate !== undefined;
+    this.#options.logger.warn({ session, shown }, 'MSRP peer without the certificate it named');
+    return false;
+  }
+
   async #reach(session: ChatSession, [hop]: readonly MsrpUri[], signal: AbortSignal): Promise<void> {
+    const { clock, tls, logger } = this.#options;
     try {
       if (hop === undefined) throw new RangeError('a path of no URI');
       const socket = await dial(hop, {
-        clock: this.#options.clock,
+        ...(tls === undefined ? {} : { tls }),
+        clock,
         timeout: this.#limits.bindTimeout,
         signal,
       });
-      session.bindTo(this.#keep(socket));
+      if (signal.aborted) socket.destroy();
+      else session.bindTo(this.#keep(socket));
     } catch (error) {
-      this.#options.logger.info({ hop: hop?.text, error: describeError(error) }, 'MSRP peer not reached');
+      if (signal.aborted) return;
+      logger.info({ hop: hop?.text, error: describeError(error) }, 'MSRP peer not reached');
       session.onUnreachable();
     }
   }

@@ -5,16 +5,26 @@ import type { SessionEnd } from './session.ts';
  *
  *   waiting ── the peer's first SEND, or its 200 to our bind ──> bound ── close(), connection lost ──> over
  *      └────── no peer in time, bind refused, peer not reached, close(), connection lost ───────────────┘
+ *
+ * A peer that goes on from elsewhere is waited for once more; its owner hears nothing of it:
+ *
+ *   bound ── move() ──> moved ── the peer's SEND over another connection, or its 200 to our bind ──> bound
+ *                       │   ^ └─ no peer in time, bind refused, peer not reached, connection lost ──> over
+ *    its SEND over the  │   │
+ *    former connection  v   │ connection lost
+ *                       stayed ── its SEND over another connection, or none in time ──> bound
  */
-export type SessionState = 'waiting' | 'bound' | 'over';
+export type SessionState = 'waiting' | 'bound' | 'moved' | 'stayed' | 'over';
 
 export type SessionEvent =
   | 'peer sent'
+  | 'peer stayed'
   | 'bind accepted'
   | 'bind refused'
   | 'peer unreachable'
   | 'bind timeout'
   | 'connection closed'
+  | 'moved'
   | 'closed by us';
 
 /** The state after an event, and what the owner of the session is to be told. */
@@ -29,14 +39,18 @@ export function transition(state: SessionState, event: SessionEvent): Transition
   switch (event) {
     case 'peer sent':
     case 'bind accepted':
-      return state === 'bound' ? { state } : { state: 'bound', tell: 'bound' };
+      return state === 'waiting' ? { state: 'bound', tell: 'bound' } : { state: 'bound' };
+    case 'peer stayed':
+      return { state: state === 'moved' ? 'stayed' : state };
     case 'bind refused':
     case 'peer unreachable':
     case 'bind timeout':
       // A peer that spoke is there, whatever becomes of a bind of ours that crossed its SEND.
-      return state === 'bound' ? { state } : over('peer did not come');
+      return state === 'waiting' || state === 'moved' ? over('peer did not come') : { state: 'bound' };
     case 'connection closed':
-      return over('connection lost');
+      return state === 'stayed' ? { state: 'moved' } : over('connection lost');
+    case 'moved':
+      return { state: state === 'waiting' ? 'waiting' : 'moved' };
     case 'closed by us':
       return over('closed');
   }

@@ -94,7 +94,7 @@ export class SessionRegistry implements Pick<ConnectionOwner, 'onRequest' | 'onR
   onResponse(connection: MsrpConnection, response: MsrpResponse): void {
     const id = sessionIdIn(ownUri(response)) ?? '';
     const session = this.#sessions.get(id);
-    if (session?.belongsTo(connection) === true) session.onResponse(response);
+    if (session?.owns(connection) === true) session.onResponse(response);
   }
 
   onMalformed(connection: MsrpConnection, error: Error, head?: RequestHead): void {
@@ -127,10 +127,10 @@ export class SessionRegistry implements Pick<ConnectionOwner, 'onRequest' | 'onR
   async #dispatch(id: string, connection: MsrpConnection, request: WholeRequest): Promise<void> {
     const { head } = request;
     const session = this.#sessions.get(id);
-    if (session === undefined) this.#refuse(connection, head, 481, 'No such session');
-    else if (!session.belongsTo(connection))
-      this.#refuse(connection, head, 506, 'Bound to another connection');
-    else await this.#pass(session, connection, request);
+    const refusal =
+      session === undefined ? { status: 481, comment: 'No such session' } : session.refusal(connection, head);
+    if (refusal !== undefined) this.#refuse(connection, head, refusal.status, refusal.comment);
+    else if (session !== undefined) await this.#pass(session, connection, request);
   }
 
   async #pass(session: ChatSession, connection: MsrpConnection, request: WholeRequest): Promise<void> {

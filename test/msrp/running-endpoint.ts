@@ -3,8 +3,9 @@ import { noMetrics } from '../../src/core/metrics.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import type { MsrpEndpoint, PreparedSession } from '../../src/msrp/endpoint.ts';
 import { startMsrpEndpoint } from '../../src/msrp/endpoint.ts';
+import { parseFingerprint } from '../../src/msrp/fingerprint.ts';
 import type { MsrpLimits } from '../../src/msrp/limits.ts';
-import type { MsrpSession, ReceivedMessage, SessionHandlers } from '../../src/msrp/session.ts';
+import type { MsrpSession, ReceivedMessage, RemoteSide, SessionHandlers } from '../../src/msrp/session.ts';
 import { parseMsrpPath } from '../../src/msrp/uri.ts';
 import { FakeClock } from '../doubles/fake-clock.ts';
 import type { RawTransport } from '../doubles/raw-msrp-client.ts';
@@ -123,8 +124,9 @@ export class RunningEndpoint {
     setup: 'active' | 'passive' = 'passive',
     path = PEER,
     owner = new RecordingOwner(),
+    fingerprints: readonly string[] = [],
   ): OpenSession {
-    const session = prepared.open({ path: parseMsrpPath(path), setup, fingerprints: [] }, owner);
+    const session = prepared.open(remoteSide(path, setup, fingerprints), owner);
     return { session, owner, uri: prepared.localPath.map(({ text }) => text).join(' ') };
   }
 
@@ -132,7 +134,7 @@ export class RunningEndpoint {
   async bound(path = PEER): Promise<OpenSession & { client: RawMsrpClient }> {
     const client = await this.connect();
     const open = this.open('passive', path);
-    await client.sendBytes(bind(open.uri));
+    await client.sendBytes(bind(open.uri, 'bind0001', path));
     const answer = await client.nextFrame();
     if (answer.status !== 200) throw new Error(answer.text);
     return { ...open, client };
@@ -144,8 +146,17 @@ export class RunningEndpoint {
   }
 }
 
-export function bind(uri: string, transactId = 'bind0001'): Buffer {
-  return msrpRequest({ transactId, to: uri, from: PEER, headers: ['Message-ID: b1', 'Byte-Range: 1-0/0'] });
+/** What the SDP of a peer says. */
+export function remoteSide(
+  path = PEER,
+  setup: RemoteSide['setup'] = 'passive',
+  fingerprints: readonly string[] = [],
+): RemoteSide {
+  return { path: parseMsrpPath(path), setup, fingerprints: fingerprints.map(parseFingerprint) };
+}
+
+export function bind(uri: string, transactId = 'bind0001', from = PEER): Buffer {
+  return msrpRequest({ transactId, to: uri, from, headers: ['Message-ID: b1', 'Byte-Range: 1-0/0'] });
 }
 
 /** A text in one chunk. */

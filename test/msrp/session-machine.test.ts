@@ -5,11 +5,13 @@ import { transition } from '../../src/msrp/session-machine.ts';
 
 const EVENTS: readonly SessionEvent[] = [
   'peer sent',
+  'peer stayed',
   'bind accepted',
   'bind refused',
   'peer unreachable',
   'bind timeout',
   'connection closed',
+  'moved',
   'closed by us',
 ];
 
@@ -29,6 +31,24 @@ describe('the life of a session', () => {
     ['bound', 'bind timeout', 'bound', undefined],
     ['bound', 'connection closed', 'over', { ended: 'connection lost' }],
     ['bound', 'closed by us', 'over', { ended: 'closed' }],
+    ['bound', 'peer stayed', 'bound', undefined],
+    ['waiting', 'moved', 'waiting', undefined],
+    ['bound', 'moved', 'moved', undefined],
+    ['moved', 'moved', 'moved', undefined],
+    ['moved', 'peer sent', 'bound', undefined],
+    ['moved', 'bind accepted', 'bound', undefined],
+    ['moved', 'bind refused', 'over', { ended: 'peer did not come' }],
+    ['moved', 'peer unreachable', 'over', { ended: 'peer did not come' }],
+    ['moved', 'bind timeout', 'over', { ended: 'peer did not come' }],
+    ['moved', 'connection closed', 'over', { ended: 'connection lost' }],
+    ['moved', 'closed by us', 'over', { ended: 'closed' }],
+    ['moved', 'peer stayed', 'stayed', undefined],
+    ['stayed', 'peer stayed', 'stayed', undefined],
+    ['stayed', 'bind timeout', 'bound', undefined],
+    ['stayed', 'peer unreachable', 'bound', undefined],
+    ['stayed', 'moved', 'moved', undefined],
+    ['stayed', 'connection closed', 'moved', undefined],
+    ['stayed', 'closed by us', 'over', { ended: 'closed' }],
     ...EVENTS.map((event) => ['over', event, 'over', undefined] as const),
   ].map(
     ([from, event, to, tell]) =>

@@ -27,9 +27,17 @@ describe('an MSRP URI', () => {
 
   it('may hold an IPv6 address', () => {
     expect(parseMsrpUri('msrp://[2001:db8::1]:7000/abc;tcp')).to.include({ host: '2001:db8::1', port: 7000 });
-    const local = localMsrpUri({ secure: true, host: '::1', port: 2856, sessionId: 'abc' });
+    const local = localMsrpUri({ secure: true, host: '::1', port: 2856, sessionId: 'abc', transport: 'tcp' });
     expect(local.text).to.equal('msrps://[::1]:2856/abc;tcp');
     expect(parseMsrpUri(local.text)).to.deep.equal(local);
+  });
+
+  it('over WebSocket is told by its transport (RFC 7977), its scheme telling of TLS', () => {
+    const parts = { host: '192.0.2.1', port: 8443, sessionId: 'abc', transport: 'ws' } as const;
+    expect(localMsrpUri({ ...parts, secure: false }).text).to.equal('msrp://192.0.2.1:8443/abc;ws');
+    expect(localMsrpUri({ ...parts, secure: true }).text).to.equal('msrps://192.0.2.1:8443/abc;ws');
+    const browser = parseMsrpUri('msrps://df7jal23ls0d.invalid:2855/98cjs;ws');
+    expect(browser).to.include({ scheme: 'msrps', host: 'df7jal23ls0d.invalid', transport: 'ws' });
   });
 
   for (const text of [

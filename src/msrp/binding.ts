@@ -1,0 +1,58 @@
+import type { ConnectionMember, MsrpConnection } from './connection.ts';
+import type { RequestHead } from './frame.ts';
+import { pathParts, sessionIdIn } from './uri.ts';
+
+/** The session-ids of a path, which are what addresses rewritten on the way leave alone (RFC 6714 §5). */
+export function sessionIdsOf(path: string): string[] {
+  return pathParts(path).map((uri) => sessionIdIn(uri) ?? uri);
+}
+
+/** A session on one connection, and who speaks for it there. */
+export class Binding {
+  readonly connection: MsrpConnection;
+  readonly #relayed: boolean;
+  readonly #member: ConnectionMember;
+  /** The session-ids of the peer's From-Path. */
+  #speaker: readonly string[] | undefined;
+
+  /** `relayed`: the peer's path leads over relays. */
+  constructor(connection: MsrpConnection, relayed: boolean, member: ConnectionMember) {
+    this.connection = connection;
+    this.#relayed = relayed;
+    this.#member = member;
+    connection.join(member);
+  }
+
+  leave(): void {
+    this.connection.leave(this.#member);
+  }
+
+  /**
+   * Whether a request comes from the peer of this session rather than from somebody else behind the same connection.
+   *
+   * A connection of its own vouches for the peer. One that several sessions share, as back-to-back user agents do, or that leads
+   * to a relay, does not: there From-Path must go on as it began. RFC 4975 §7.3 gives nothing else to tell by. It is not compared
+   * with the path in the SDP, whose addresses session border controllers rewrite; session-ids alone, which they must keep, and
+   * which a relay fills in with what it gave its client. A relay reports failures with its own part of the path only.
+   */
+  isPeer(head: RequestHead): boolean {
+    if (!this.#relayed && this.connection.members <= 1) return true;
+    return this.#goesOn(fromIds(head));
+  }
+
+  /** The peer has sent this. */
+  heard(head: RequestHead): void {
+    const ids = fromIds(head);
+    if (this.#speaker === undefined || !this.#goesOn(ids)) this.#speaker = ids;
+  }
+
+  #goesOn(ids: readonly string[]): boolean {
+    const speaker = this.#speaker;
+    return speaker === undefined || ids.every((id, index) => id === speaker[index]);
+  }
+}
+
+/** Of a request. */
+export function fromIds({ headers }: RequestHead): string[] {
+  return sessionIdsOf(headers.get('from-path') ?? '');
+}
