@@ -185,6 +185,8 @@ export interface ExpiryStore {
    * receipts `failed` in the same transaction. How many there were.
    */
   expireTexts(now: number, limit: number): Promise<number>;
+  /** When the next one may be taken away, epoch ms; null when no text expires. */
+  nextExpiryAt(): Promise<number | null>;
 }
 
 /** The database did not do what was asked; the caller may try again later. */

@@ -63,7 +63,7 @@ export class MailboxAddresses implements AddressBook {
     });
   }
 
-  /** Texts and address of `from` become `into`'s; a text that both have is the same text. */
+  /** Texts, receipts and address of `from` become `into`'s; a text that both have is the same text. */
   async #merge(trx: Knex.Transaction, from: LockedMailbox, into: LockedMailbox): Promise<void> {
     const twice = await trx<MessageRow>('message as moved')
       .join('message as there', 'there.unique_hash', 'moved.unique_hash')
@@ -71,8 +71,9 @@ export class MailboxAddresses implements AddressBook {
       .select('moved.id');
     const ids = twice.map(({ id }: { id: number }) => id);
     if (ids.length > 0) await trx('message').whereIn('id', ids).delete();
-    await trx('message').where({ mailbox_id: from.id }).update({ mailbox_id: into.id });
-    await trx('address').where({ mailbox_id: from.id }).update({ mailbox_id: into.id });
+    for (const table of ['message', 'receipt_request', 'receipt', 'address']) {
+      await trx(table).where({ mailbox_id: from.id }).update({ mailbox_id: into.id });
+    }
     await trx('mailbox').where({ id: from.id }).delete();
     const counted = await recount(trx, into.id);
     await trx('mailbox').where({ id: into.id }).update(counted);

@@ -8,6 +8,8 @@ import { RowsMoved } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
 import { idsOf, lockMailboxes, saveChanged } from './dirty-marks.ts';
 import { GroupCommit } from './group-commit.ts';
+import type { ReceiptWriter } from './receipt-writer.ts';
+import { NO_RECEIPTS } from './receipt-writer.ts';
 import type { MessageRow } from './rows.ts';
 
 /** A text, and the hash of what makes it the same text when it is sent again. */
@@ -16,30 +18,38 @@ interface Deposit {
   readonly hash: Buffer;
 }
 
-type NewRow = Omit<MessageRow, 'id' | 'read_at' | 'lease_token' | 'lease_until'>;
+/** Columns that most texts leave empty are left out, which costs a commit without them nothing. */
+type NewRow = Omit<MessageRow, 'id' | 'read_at' | 'lease_token' | 'lease_until' | 'wrapper' | 'expires_at'> &
+  Partial<Pick<MessageRow, 'wrapper' | 'expires_at'>>;
 
-/** Keeps deposits: text, counts and dirty mark in one transaction, many deposits to a commit. */
+/** Keeps deposits: text, counts, dirty mark and receipts in one transaction, many deposits to a commit. */
 export class DepositWriter {
   readonly #database: Database;
   readonly #maxNewMessages: number;
+  readonly #receipts: ReceiptWriter;
   readonly #group: GroupCommit<Deposit, DepositOutcome>;
+  /** What the latest transaction wrote of them. */
+  #told = NO_RECEIPTS;
 
   constructor(
     database: Database,
     maxNewMessages: number,
+    receipts: ReceiptWriter,
     metrics: Metrics,
     onDirty: (owner: AddressOfRecord) => void,
   ) {
     this.#database = database;
     this.#maxNewMessages = maxNewMessages;
+    this.#receipts = receipts;
     const commits = metrics.counter('store_commits_total', 'Commits of deposits');
     this.#group = new GroupCommit({
       database,
       operation: 'keep a text',
-      weight: ({ message }) => message.content.length,
+      weight: ({ message }) => bytesOf(message),
       write: (trx, deposits) => this.#write(trx, deposits),
       onCommitted: (deposits) => {
         commits.add();
+        receipts.committed(this.#told);
         const owners = new Map(deposits.map(({ message }) => [message.owner.toString(), message.owner]));
         for (const owner of owners.values()) onDirty(owner);
       },
@@ -59,6 +69,7 @@ export class DepositWriter {
     const mailboxes = new Map(locked.map((mailbox) => [mailbox.id, mailbox]));
     const known = await this.#known(trx, locked, batch);
     const rows: NewRow[] = [];
+    const kept: { message: NewMessage; mailbox_id: number; unique_hash: Buffer }[] = [];
     const changed = new Set<LockedMailbox>();
     const outcomes = batch.map(({ message, hash }): DepositOutcome => {
       const mailbox = mailboxes.get(ids.get(message.owner.toString()) ?? -1);
@@ -71,10 +82,13 @@ export class DepositWriter {
       if (message.urgent) mailbox.new_urgent += 1;
       changed.add(mailbox);
       rows.push(rowOf(message, mailbox.id, hash));
+      kept.push({ message, mailbox_id: mailbox.id, unique_hash: hash });
       return 'stored';
     });
     if (rows.length > 0) await trx('message').insert(rows);
-    await saveChanged(trx, [...changed], this.#database.clock.now());
+    const now = this.#database.clock.now();
+    this.#told = await this.#receipts.keepRequests(trx, kept, now);
+    await saveChanged(trx, [...changed], now);
     return outcomes;
   }
 
@@ -110,5 +124,12 @@ function rowOf(message: NewMessage, mailboxId: number, hash: Buffer): NewRow {
     urgent: message.urgent,
     sent_at: message.sentAt,
     received_at: message.receivedAt,
+    ...(message.wrapper === null ? {} : { wrapper: message.wrapper }),
+    ...(message.expiresAt === null ? {} : { expires_at: message.expiresAt }),
   };
+}
+
+function bytesOf({ content, wrapper, receipts }: NewMessage): number {
+  const asked = receipts === null ? 0 : Buffer.byteLength(receipts.messageId);
+  return content.length + (wrapper?.length ?? 0) + asked;
 }

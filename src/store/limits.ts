@@ -28,6 +28,12 @@ export const STORE_LIMITS = {
   /** Publications or subscriptions of the built-in presence server read, or forgotten when they expired, in one go. */
   keptPage: 5_000,
   expiredBatch: 1_000,
+  /** Receipts of one mailbox that wait to be sent; one more is dropped. Enough for two of each text of a full mailbox. */
+  receiptsPerMailbox: 2_000,
+  /** Longest IMDN Message-ID, DateTime or hop of a receipt, bytes; who asks with a longer one is told nothing. */
+  receiptField: 16_384,
+  /** Texts that expired taken away in one transaction. */
+  expiryBatch: 200,
   /** Attempts of a transaction that lost against another one, and the longest pause before the next. */
   attempts: 6,
   retryPause: 50,

@@ -6,8 +6,10 @@ import { RowsMoved } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
 import { lockMailboxes, saveChanged } from './dirty-marks.ts';
 import { GroupCommit } from './group-commit.ts';
-import type { MailboxRow, MessageRow } from './rows.ts';
-import { NO_MESSAGES, countsOf, messageOf, ownerOf } from './rows.ts';
+import type { ReceiptWriter, WrittenReceipts } from './receipt-writer.ts';
+import { NO_RECEIPTS } from './receipt-writer.ts';
+import type { MailboxRow, MessageRow, TextRow } from './rows.ts';
+import { NO_MESSAGES, TEXT_COLUMNS, countsOf, messageOf, ownerOf } from './rows.ts';
 
 /** A text that its reader acknowledged. */
 interface Read {
@@ -20,18 +22,20 @@ export class RetrievalReader implements RetrievalStore {
   readonly #database: Database;
   readonly #reads: GroupCommit<Read, boolean>;
 
-  constructor(database: Database, onDirty: (owner: AddressOfRecord) => void) {
+  constructor(database: Database, receipts: ReceiptWriter, onDirty: (owner: AddressOfRecord) => void) {
     this.#database = database;
     let changed: LockedMailbox[] = [];
+    let told = NO_RECEIPTS;
     this.#reads = new GroupCommit({
       database,
       operation: 'mark a text read',
       write: async (trx, reads) => {
-        const written = await writeReads(database, trx, reads);
-        changed = written.changed;
+        const written = await writeReads(database, receipts, trx, reads);
+        ({ changed, told } = written);
         return written.outcomes;
       },
       onCommitted: () => {
+        receipts.committed(told);
         for (const { aor } of changed) onDirty(ownerOf(aor));
       },
     });
@@ -56,19 +60,20 @@ export class RetrievalReader implements RetrievalStore {
     return await this.#database.transaction('lease texts', async (trx) => {
       const mailbox: Pick<MailboxRow, 'id'> | undefined = await ownMailbox(trx, owner).first('mailbox.id');
       if (mailbox === undefined) return [];
-      const free: { id: number }[] = await freeTexts(trx, now)
+      const free: { id: number }[] = await deliverable(trx, now)
         .where({ mailbox_id: mailbox.id })
         .orderBy(['received_at', 'id'])
         .limit(limit)
         .select('id');
       const ids = free.map(({ id }) => id);
       if (ids.length === 0) return [];
-      await freeTexts(trx, now).whereIn('id', ids).update({ lease_token: token, lease_until: until });
-      const leased = await trx<MessageRow>('message')
-        .whereIn('id', ids)
-        .where({ lease_token: token })
-        .orderBy(['received_at', 'id'])
-        .select('*');
+      await deliverable(trx, now).whereIn('id', ids).update({ lease_token: token, lease_until: until });
+      const leased: TextRow[] = await trx('message')
+        .leftJoin('receipt_request', 'receipt_request.text_id', 'message.id')
+        .whereIn('message.id', ids)
+        .where({ 'message.lease_token': token })
+        .orderBy(['message.received_at', 'message.id'])
+        .select(TEXT_COLUMNS);
       return leased.map((row) => messageOf(row, owner));
     });
   }
@@ -94,9 +99,10 @@ export class RetrievalReader implements RetrievalStore {
 /** Marks what its token still holds; the rest is somebody else's, or read. */
 async function writeReads(
   database: Database,
+  receipts: ReceiptWriter,
   trx: Knex.Transaction,
   reads: readonly Read[],
-): Promise<{ outcomes: boolean[]; changed: LockedMailbox[] }> {
+): Promise<{ outcomes: boolean[]; changed: LockedMailbox[]; told: WrittenReceipts }> {
   const ids = reads.map(({ id }) => id);
   const places = await trx<MessageRow>('message').whereIn('id', ids).select('mailbox_id');
   const mailboxIds = [...new Set(places.map(({ mailbox_id }) => mailbox_id))];
@@ -107,12 +113,12 @@ async function writeReads(
       .whereIn('id', ids)
       .whereNull('read_at')
       .orderBy('id')
-      .select('id', 'mailbox_id', 'urgent', 'lease_token'),
+      .select('id', 'mailbox_id', 'author', 'urgent', 'lease_token'),
   );
   if (rows.some((row) => !byId.has(row.mailbox_id))) throw new RowsMoved();
   const unread = new Map(rows.map((row) => [row.id, row]));
   const changed = new Set<LockedMailbox>();
-  const marked: number[] = [];
+  const marked: typeof rows = [];
   const outcomes = reads.map(({ token, id }) => {
     const message = unread.get(id);
     const mailbox = message === undefined ? undefined : byId.get(message.mailbox_id);
@@ -124,15 +130,20 @@ async function writeReads(
     mailbox.new_urgent -= urgent;
     mailbox.old_urgent += urgent;
     changed.add(mailbox);
-    marked.push(id);
+    marked.push(message);
     return true;
   });
   const now = database.clock.now();
+  let told = NO_RECEIPTS;
   if (marked.length > 0) {
-    await trx('message').whereIn('id', marked).update({ read_at: now, lease_token: null, lease_until: null });
+    const read = marked.map(({ id }) => id);
+    await trx('message')
+      .whereIn('id', read)
+      .update({ read_at: now, lease_token: null, lease_until: null, expires_at: null });
+    told = await receipts.tell(trx, marked, 'positive-delivery', now);
   }
   await saveChanged(trx, [...changed], now);
-  return { outcomes, changed: [...changed] };
+  return { outcomes, changed: [...changed], told };
 }
 
 function ownMailbox(knex: Knex, owner: AddressOfRecord): Knex.QueryBuilder {
@@ -141,7 +152,15 @@ function ownMailbox(knex: Knex, owner: AddressOfRecord): Knex.QueryBuilder {
     .where({ 'address.aor': owner.toString() });
 }
 
-function freeTexts(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
+/** Free texts that are not too old. */
+function deliverable(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
+  return freeTexts(trx, now).where(
+    (query) => void query.whereNull('expires_at').orWhere('expires_at', '>', now),
+  );
+}
+
+/** New texts that no living lease holds. */
+export function freeTexts(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
   return trx('message')
     .whereNull('read_at')
     .where((query) => void query.whereNull('lease_until').orWhere('lease_until', '<=', now));

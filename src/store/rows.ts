@@ -1,5 +1,12 @@
 import { AddressOfRecord } from '../core/address-of-record.ts';
-import type { MailboxCounts, StoredMessage } from '../mailbox/ports.ts';
+import type {
+  Disposition,
+  MailboxCounts,
+  Receipt,
+  ReceiptRequest,
+  ReceiptStatus,
+  StoredMessage,
+} from '../mailbox/ports.ts';
 import type { LampTruth, PublicationState } from '../mwi/ports.ts';
 
 /** A row of `mailbox`. MySQL's driver gives big integers as numbers while they are safe. */
@@ -32,7 +39,52 @@ export interface MessageRow {
   read_at: number | null;
   lease_token: string | null;
   lease_until: number | null;
+  wrapper: Buffer | null;
+  /** Null for a text that was read: it expires no more. */
+  expires_at: number | null;
 }
+
+/** A row of `receipt_request`: what the sender of a text wants to be told of it. */
+export interface ReceiptRequestRow {
+  /** `id` of the text. */
+  text_id: number;
+  mailbox_id: number;
+  imdn_hash: Buffer;
+  imdn_id: string;
+  /** With spaces between them. */
+  dispositions: string;
+  date_time: string | null;
+  return_hop: string | null;
+  /** When the owner was first said to have it on her screen. */
+  displayed_at: number | null;
+}
+
+/** A row of `receipt`: one that is to be sent. */
+export interface ReceiptRow {
+  id: number;
+  mailbox_id: number;
+  author: string;
+  status: ReceiptStatus;
+  imdn_id: string;
+  date_time: string | null;
+  return_hop: string | null;
+  attempts: number;
+  created_at: number;
+  due_at: number;
+  claim_node: string | null;
+  claim_until: number | null;
+}
+
+/** A text with what its sender wants to be told, where `message` is joined with `receipt_request`, perhaps without a row. */
+export type TextRow = MessageRow & {
+  [Column in 'imdn_id' | 'dispositions' | 'date_time' | 'return_hop']: ReceiptRequestRow[Column] | null;
+};
+
+/** The columns of a {@link TextRow}. */
+export const TEXT_COLUMNS = [
+  'message.*',
+  ...['imdn_id', 'dispositions', 'date_time', 'return_hop'].map((column) => `receipt_request.${column}`),
+];
 
 /** A row of `address`: one address of record of a mailbox, and what was published for its lamp. */
 export interface AddressRow {
@@ -106,7 +158,7 @@ export function stateOf(row: AddressRow): PublicationState {
   };
 }
 
-export function messageOf(row: MessageRow, owner: AddressOfRecord): StoredMessage {
+export function messageOf(row: TextRow, owner: AddressOfRecord): StoredMessage {
   return {
     id: row.id,
     owner,
@@ -120,9 +172,45 @@ export function messageOf(row: MessageRow, owner: AddressOfRecord): StoredMessag
     urgent: Boolean(row.urgent),
     sentAt: row.sent_at,
     receivedAt: row.received_at,
-    expiresAt: null,
-    wrapper: null,
-    receipts: null,
+    expiresAt: row.expires_at,
+    wrapper: row.wrapper,
+    receipts: requestOf(row),
+  };
+}
+
+function requestOf({ imdn_id, dispositions, date_time, return_hop }: TextRow): ReceiptRequest | null {
+  if (imdn_id === null || dispositions === null) return null;
+  return {
+    dispositions: dispositionsOf(dispositions),
+    messageId: imdn_id,
+    dateTime: date_time,
+    returnHop: return_hop,
+  };
+}
+
+const DISPOSITIONS: readonly Disposition[] = [
+  'positive-delivery',
+  'negative-delivery',
+  'processing',
+  'display',
+];
+
+export function dispositionsOf(column: string): readonly Disposition[] {
+  const words = new Set(column.split(' '));
+  return DISPOSITIONS.filter((disposition) => words.has(disposition));
+}
+
+export function receiptOf(row: ReceiptRow & { readonly owner: string }): Receipt {
+  return {
+    id: row.id,
+    to: row.author,
+    owner: ownerOf(row.owner),
+    status: row.status,
+    messageId: row.imdn_id,
+    dateTime: row.date_time,
+    returnHop: row.return_hop,
+    attempts: row.attempts,
+    createdAt: row.created_at,
   };
 }
 

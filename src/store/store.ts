@@ -3,15 +3,24 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
-import type { AddressBook, DepositStore, RetrievalStore } from '../mailbox/ports.ts';
+import type {
+  AddressBook,
+  DepositStore,
+  ExpiryStore,
+  ReceiptStore,
+  RetrievalStore,
+} from '../mailbox/ports.ts';
 import type { LampAudit, SummaryStore, VoicemailStore } from '../mwi/ports.ts';
 import type { PresenceStore } from '../presence/ports.ts';
 import { MailboxAddresses } from './address-book.ts';
 import { Database } from './database.ts';
 import { DepositWriter } from './deposit-writer.ts';
+import { ExpirySweep } from './expiry-sweep.ts';
 import { LampReader } from './lamp-audit.ts';
 import { checkSchema, checkServer, migrate } from './migrate.ts';
 import { PresenceRecords } from './presence-records.ts';
+import { ReceiptLedger } from './receipt-ledger.ts';
+import { ReceiptWriter } from './receipt-writer.ts';
 import { RetrievalReader } from './retrieval-reader.ts';
 import { SummaryLedger } from './summary-ledger.ts';
 import { VoicemailLedger } from './voicemail-ledger.ts';
@@ -28,11 +37,21 @@ export interface StoreOptions {
   readonly onlyLook?: boolean;
   /** Called after a commit that changed what this owner's lamp should say. */
   onSummaryDirty(owner: AddressOfRecord): void;
+  /** Called after a commit that wrote a receipt. */
+  onReceiptDue?(): void;
 }
 
 /** Everything the program keeps. Any number of nodes may share a database server; an SQLite file is for one node. */
 export interface Store
-  extends DepositStore, RetrievalStore, SummaryStore, VoicemailStore, AddressBook, LampAudit {
+  extends
+    DepositStore,
+    RetrievalStore,
+    ReceiptStore,
+    ExpiryStore,
+    SummaryStore,
+    VoicemailStore,
+    AddressBook,
+    LampAudit {
   /** What the built-in presence server of `node` keeps. */
   presence(node: string): PresenceStore;
   /** Resolves when the database answers. @throws StoreUnavailable */
@@ -52,8 +71,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     throw error;
   }
   const onDirty = (owner: AddressOfRecord): void => options.onSummaryDirty(owner);
-  const deposits = new DepositWriter(database, options.limits.maxNewMessages, options.metrics, onDirty);
-  const retrievals = new RetrievalReader(database, onDirty);
+  const { limits, metrics } = options;
+  const receiptWriter = new ReceiptWriter(metrics, () => options.onReceiptDue?.());
+  const deposits = new DepositWriter(database, limits.maxNewMessages, receiptWriter, metrics, onDirty);
+  const retrievals = new RetrievalReader(database, receiptWriter, onDirty);
+  const receipts = new ReceiptLedger(database, receiptWriter);
+  const expiry = new ExpirySweep(database, receiptWriter, onDirty);
   const summaries = new SummaryLedger(database);
   const addresses = new MailboxAddresses(database);
   const audit = new LampReader(database);
@@ -65,6 +88,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     renewLease: (token, until) => retrievals.renewLease(token, until),
     markRead: (token, id) => retrievals.markRead(token, id),
     releaseLease: (token) => retrievals.releaseLease(token),
+    claimReceipts: (claim, now, limit) => receipts.claimReceipts(claim, now, limit),
+    closeReceipt: (id) => receipts.closeReceipt(id),
+    postponeReceipt: (id, dueAt) => receipts.postponeReceipt(id, dueAt),
+    nextReceiptAt: () => receipts.nextReceiptAt(),
+    releaseReceipts: (node) => receipts.releaseReceipts(node),
+    markDisplayed: (owner, messageId) => receipts.markDisplayed(owner, messageId),
+    expireTexts: (now, limit) => expiry.expireTexts(now, limit),
+    nextExpiryAt: () => expiry.nextExpiryAt(),
     claimDue: (claim, now, limit) => summaries.claimDue(claim, now, limit),
     settle: (claim, target, state, schedule) => summaries.settle(claim, target, state, schedule),
     nextDueAt: () => summaries.nextDueAt(),

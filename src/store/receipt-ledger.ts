@@ -1,0 +1,159 @@
+import type { Knex } from 'knex';
+import type { AddressOfRecord } from '../core/address-of-record.ts';
+import type { Receipt, ReceiptStore } from '../mailbox/ports.ts';
+import type { Database } from './database.ts';
+import { RowsMoved } from './database-errors.ts';
+import { idsOf, lockMailboxes } from './dirty-marks.ts';
+import { GroupCommit } from './group-commit.ts';
+import type { ReceiptWriter } from './receipt-writer.ts';
+import { NO_RECEIPTS, hashOfImdn } from './receipt-writer.ts';
+import type { MessageRow, ReceiptRequestRow, ReceiptRow } from './rows.ts';
+import { receiptOf } from './rows.ts';
+
+interface Claim {
+  readonly node: string;
+  /** Epoch ms. */
+  readonly until: number;
+}
+
+/** What becomes of a receipt that was claimed: it goes, or waits for a further try. */
+interface Ending {
+  readonly id: number;
+  readonly again: { readonly claim: Claim; readonly dueAt: number } | null;
+}
+
+/** Keeps which receipts are due; nodes claim them by compare-and-set. */
+export class ReceiptLedger implements ReceiptStore {
+  readonly #database: Database;
+  readonly #receipts: ReceiptWriter;
+  readonly #endings: GroupCommit<Ending, null>;
+  /** What was claimed here and is not over. Who was too slow must not free what another node has claimed since. */
+  readonly #held = new Map<number, Claim>();
+
+  constructor(database: Database, receipts: ReceiptWriter) {
+    this.#database = database;
+    this.#receipts = receipts;
+    this.#endings = new GroupCommit({
+      database,
+      operation: 'keep what became of a receipt',
+      write: writeEndings,
+    });
+  }
+
+  async claimReceipts(claim: Claim, now: number, limit: number): Promise<Receipt[]> {
+    for (const [id, { until }] of this.#held) if (until <= now) this.#held.delete(id);
+    const receipts = await this.#database.transaction('claim receipts', async (trx) => {
+      const query = unclaimed(trx, now).where('due_at', '<=', now).orderBy(['due_at', 'id']).limit(limit);
+      const due = (await this.#database.locking(query.select('id', 'claim_node'))) as Pick<
+        ReceiptRow,
+        'id' | 'claim_node'
+      >[];
+      if (due.length === 0) return [];
+      // Whoever let a claim lapse may have died of what the receipt says.
+      const lapsed = due.filter(({ claim_node }) => claim_node !== null).map(({ id }) => id);
+      if (lapsed.length > 0) await trx('receipt').whereIn('id', lapsed).increment('attempts');
+      const ids = due.map(({ id }) => id);
+      await unclaimed(trx, now)
+        .whereIn('id', ids)
+        .where('due_at', '<=', now)
+        .update({ claim_node: claim.node, claim_until: claim.until });
+      const rows: (ReceiptRow & { owner: string })[] = await trx('receipt')
+        .join('mailbox', 'mailbox.id', 'receipt.mailbox_id')
+        .whereIn('receipt.id', ids)
+        .where({ claim_node: claim.node, claim_until: claim.until })
+        .orderBy(['due_at', 'receipt.id'])
+        .select('receipt.*', 'mailbox.aor as owner');
+      return rows.map(receiptOf);
+    });
+    for (const { id } of receipts) this.#held.set(id, claim);
+    return receipts;
+  }
+
+  async closeReceipt(id: number): Promise<void> {
+    await this.#endings.submit({ id, again: null });
+    this.#held.delete(id);
+  }
+
+  async postponeReceipt(id: number, dueAt: number): Promise<void> {
+    const claim = this.#held.get(id);
+    if (claim === undefined) return;
+    await this.#endings.submit({ id, again: { claim, dueAt } });
+    this.#held.delete(id);
+  }
+
+  async nextReceiptAt(): Promise<number | null> {
+    return await this.#database.run('look for the next receipt', async (knex) => {
+      const free = await knex<ReceiptRow>('receipt')
+        .whereNull('claim_until')
+        .orderBy('due_at')
+        .first('due_at');
+      const claimed = await knex<ReceiptRow>('receipt')
+        .whereNotNull('claim_until')
+        .orderBy('claim_until')
+        .first('claim_until');
+      const instants = [free?.due_at ?? null, claimed?.claim_until ?? null].filter((at) => at !== null);
+      return instants.length === 0 ? null : Math.min(...instants);
+    });
+  }
+
+  async releaseReceipts(node: string): Promise<void> {
+    await this.#database.transaction('release receipts', (trx) =>
+      // The index leads to the few rows that are claimed at all.
+      trx('receipt')
+        .whereNotNull('claim_until')
+        .where({ claim_node: node })
+        .update({ claim_node: null, claim_until: null }),
+    );
+    for (const [id, claim] of this.#held) if (claim.node === node) this.#held.delete(id);
+  }
+
+  async markDisplayed(owner: AddressOfRecord, messageId: string): Promise<boolean> {
+    const told = await this.#database.transaction('keep that a text was displayed', async (trx) => {
+      const ids = await idsOf(trx, [owner.toString()], false);
+      if (ids.size === 0) return null;
+      const [mailbox] = await lockMailboxes(this.#database, trx, ids.values());
+      if (mailbox === undefined) throw new RowsMoved();
+      // An id that a later text repeats is its first text's: nobody else could know it.
+      const query = trx('receipt_request')
+        .join('message', 'message.id', 'receipt_request.text_id')
+        .where({ 'receipt_request.mailbox_id': mailbox.id, imdn_hash: hashOfImdn(messageId) })
+        .whereLike('dispositions', '%display%')
+        .orderBy('message.id')
+        .limit(1)
+        .select('message.id', 'message.mailbox_id', 'message.author', 'displayed_at');
+      const [text] = (await this.#database.locking(query)) as (Pick<
+        MessageRow,
+        'id' | 'mailbox_id' | 'author'
+      > &
+        Pick<ReceiptRequestRow, 'displayed_at'>)[];
+      if (text === undefined) return null;
+      if (text.displayed_at !== null) return NO_RECEIPTS;
+      const now = this.#database.clock.now();
+      await trx('receipt_request').where({ text_id: text.id }).update({ displayed_at: now });
+      return await this.#receipts.tell(trx, [text], 'display', now);
+    });
+    if (told === null) return false;
+    this.#receipts.committed(told);
+    return true;
+  }
+}
+
+/** What is postponed must still be claimed as it was; what is closed is over in any case. */
+async function writeEndings(trx: Knex.Transaction, endings: readonly Ending[]): Promise<null[]> {
+  for (const { id, again } of endings) {
+    if (again === null) continue;
+    await trx('receipt')
+      .where({ id, claim_node: again.claim.node, claim_until: again.claim.until })
+      .update({ due_at: again.dueAt, claim_node: null, claim_until: null })
+      .increment('attempts');
+  }
+  const closed = endings.filter(({ again }) => again === null).map(({ id }) => id);
+  if (closed.length > 0) await trx('receipt').whereIn('id', closed).delete();
+  return endings.map(() => null);
+}
+
+function unclaimed(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
+  return trx('receipt').where(
+    (query) => void query.whereNull('claim_until').orWhere('claim_until', '<=', now),
+  );
+}
