@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -8,6 +9,9 @@ import type { ContinuationFlag, MsrpResponse, ParserEvent, RequestHead } from '.
 import type { WholeRequest } from './incoming-requests.ts';
 import type { MsrpLimits } from './limits.ts';
 import { MsrpParser } from './parser.ts';
+import { UnfinishedRequest } from './unfinished-request.ts';
+import type { UnfinishedRoom } from './unfinished-room.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** Who takes what a connection reads. */
 export interface ConnectionOwner {
@@ -22,6 +26,8 @@ export interface ConnectionOwner {
 /** A session as the connection it runs over sees it. */
 export interface ConnectionMember {
   onConnectionClosed(): void;
+  /** The connection was full and is no more. */
+  onRoom?(): void;
 }
 
 /** One TCP, TLS or WebSocket connection; any number of sessions may run over it (RFC 4975 §5.4). */
@@ -32,10 +38,13 @@ export class MsrpConnection {
   readonly #logger: Logger;
   readonly #owner: ConnectionOwner;
   readonly #parser: MsrpParser;
+  readonly #room: UnfinishedRoom;
+  readonly #writes: WriteQueue;
   readonly #members = new Set<ConnectionMember>();
   /** Read and parsed, not yet worked on. */
   #events: ParserEvent[] = [];
-  #request: { readonly head: RequestHead; readonly pieces: Buffer[]; size: number } | undefined;
+  /** The request that comes now. */
+  #request: UnfinishedRequest | undefined;
   /** Requests that wait for their answer. */
   #pending = 0;
   /** Nothing that comes is heard any more: only answers go out. */
@@ -44,7 +53,13 @@ export class MsrpConnection {
 
   constructor(
     socket: Duplex,
-    options: { readonly limits: MsrpLimits; readonly clock: Clock; readonly logger: Logger },
+    options: {
+      readonly limits: MsrpLimits;
+      readonly clock: Clock;
+      readonly logger: Logger;
+      /** For what comes and is not done with yet. */
+      readonly room: UnfinishedRoom;
+    },
     owner: ConnectionOwner,
   ) {
     this.#socket = socket;
@@ -53,6 +68,12 @@ export class MsrpConnection {
     this.#logger = options.logger;
     this.#owner = owner;
     this.#parser = new MsrpParser(options.limits);
+    this.#room = options.room;
+    this.#writes = new WriteQueue(socket, {
+      ...options,
+      onRoom: () => this.#tellOfRoom(),
+      onStalled: () => this.#giveUp('MSRP peer does not read'),
+    });
     if (socket instanceof Socket) socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('end', () => this.#endOnceAnswered());
@@ -80,15 +101,26 @@ export class MsrpConnection {
     if (response !== undefined) this.write(response);
   }
 
-  /** One write for each message. A peer that does not read loses the connection. */
-  write(bytes: Buffer): void {
-    if (!this.#socket.writable) return;
-    if (this.#socket.writableLength + bytes.length > this.#limits.queuedPerConnection) {
-      this.#logger.warn({ waiting: this.#socket.writableLength }, 'MSRP peer does not read');
-      this.#socket.destroy();
-      return;
-    }
-    this.#socket.write(bytes);
+  /** `taken` is called when the system took the last byte. A peer that does not read loses the connection. */
+  write(bytes: Buffer, taken?: () => void): void {
+    if (this.#writes.waiting + bytes.length > this.#limits.queuedPerConnection)
+      this.#giveUp('MSRP peer reads too slowly');
+    else this.#writes.write(bytes, taken);
+  }
+
+  /** So much waits for the peer to read that nothing more should be sent now. */
+  get isFull(): boolean {
+    return this.#writes.isFull;
+  }
+
+  /** How many sessions run over it. */
+  get members(): number {
+    return this.#members.size;
+  }
+
+  /** What the peer showed over TLS, DER; undefined when it showed none. */
+  get certificate(): Buffer | undefined {
+    return this.#socket instanceof TLSSocket ? this.#socket.getPeerX509Certificate()?.raw : undefined;
   }
 
   /** Whether anything more can come over it: a session bound to it has a future. */
@@ -99,6 +131,22 @@ export class MsrpConnection {
   destroy(): void {
     this.#end?.cancel();
     this.#socket.destroy();
+  }
+
+  #giveUp(why: string): void {
+    if (this.#socket.destroyed) return;
+    this.#logger.warn({ waiting: this.#writes.waiting }, why);
+    this.#socket.destroy();
+  }
+
+  /** Sessions take turns: the one told first may fill the connection again. */
+  #tellOfRoom(): void {
+    for (const member of [...this.#members]) {
+      if (this.#writes.isFull) return;
+      this.#members.delete(member);
+      this.#members.add(member);
+      member.onRoom?.();
+    }
   }
 
   #endAfter(delay: number): void {
@@ -112,7 +160,7 @@ export class MsrpConnection {
     this.#deaf = true;
     this.#end?.cancel();
     if (this.#socket.destroyed) return;
-    this.#socket.end();
+    this.#writes.end();
     this.#end = this.#clock.after(this.#limits.linger, () => this.#socket.destroy());
   }
 
@@ -127,7 +175,10 @@ export class MsrpConnection {
   #closed(): void {
     this.#deaf = true;
     this.#end?.cancel();
+    this.#writes.stop();
     this.#events = [];
+    this.#request?.release();
+    this.#request = undefined;
     this.#owner.onClosed(this);
     for (const member of [...this.#members]) member.onConnectionClosed();
     this.#members.clear();
@@ -155,10 +206,10 @@ export class MsrpConnection {
   #take(event: ParserEvent): void {
     switch (event.kind) {
       case 'request':
-        this.#request = { head: event.head, pieces: [], size: 0 };
+        this.#request = new UnfinishedRequest(event.head, this.#limits.maxMessageBytes, this.#room.share());
         break;
       case 'body':
-        this.#keep(event.bytes);
+        this.#request?.add(event.bytes);
         break;
       case 'end':
         this.#finish(event.flag);
@@ -174,24 +225,15 @@ export class MsrpConnection {
     }
   }
 
-  #keep(bytes: Buffer): void {
-    const request = this.#request;
-    if (request === undefined) return;
-    request.size += bytes.length;
-    if (request.size <= this.#limits.maxMessageBytes) request.pieces.push(bytes);
-    else request.pieces.length = 0;
-  }
-
   #finish(flag: ContinuationFlag): void {
     const request = this.#request;
     if (request === undefined) return;
     this.#request = undefined;
-    const overlong = request.size > this.#limits.maxMessageBytes;
-    const body = Buffer.concat(request.pieces);
     this.#pending++;
-    void this.#owner
-      .onRequest(this, { head: request.head, body, flag, overlong })
-      .then(() => this.#answered());
+    void this.#owner.onRequest(this, request.finish(flag)).then(() => {
+      request.release();
+      this.#answered();
+    });
   }
 
   #answered(): void {

@@ -6,6 +6,8 @@ export interface MsrpLimits {
   readonly openMessages: number;
   /** Room for all unfinished messages of one session together, in messages of the greatest size. */
   readonly openRoom: number;
+  /** Room for all chunks and messages of the endpoint that were begun and are not done with, of every session together. */
+  readonly unfinishedRoom: number;
   /** Stretches of one message that came with something missing between them. */
   readonly stretches: number;
   /** Messages of one session that were refused half-way, remembered to refuse their other chunks. */
@@ -28,6 +30,16 @@ export interface MsrpLimits {
   readonly window: number;
   /** Messages of ours waiting for the window. */
   readonly sendQueue: number;
+  /** Messages of ours of more bytes go out in chunks; 0: none, since most clients take one chunk for a message. */
+  readonly chunkOver: number;
+  /** Bytes of a message in each of its chunks; RFC 4975 §5.1 wants longer ones interruptible. */
+  readonly chunkBytes: number;
+  /** Bytes waiting for the peer to read beyond which we begin to send nothing more. */
+  readonly writeMark: number;
+  /** Bytes handed to the system at once, of a message that is longer. */
+  readonly writePiece: number;
+  /** A connection whose peer takes none of the bytes that wait is closed after this. */
+  readonly stalledTimeout: number;
   /** From a SEND to its response (RFC 4975 §7.1.1). */
   readonly responseTimeout: number;
   /** From a 200 to a REPORT that says otherwise; some clients send one. */
@@ -46,6 +58,7 @@ export const MSRP_LIMITS: MsrpLimits = {
   maxMessageBytes: 65_536,
   openMessages: 8,
   openRoom: 2,
+  unfinishedRoom: 256 * 1024 * 1024,
   stretches: 64,
   refusedMessages: 32,
   startLine: 1_024,
@@ -57,6 +70,11 @@ export const MSRP_LIMITS: MsrpLimits = {
   heldRequests: 16,
   window: 10,
   sendQueue: 1_000,
+  chunkOver: 0,
+  chunkBytes: 2_048,
+  writeMark: 1024 * 1024,
+  writePiece: 256 * 1024,
+  stalledTimeout: 30_000,
   responseTimeout: 30_000,
   reportWait: 2_000,
   silentReportWait: 250,

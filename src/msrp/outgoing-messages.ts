@@ -1,20 +1,50 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
-import { wholeByteRange } from './byte-range.ts';
+import { parseByteRange } from './byte-range.ts';
 import { SendFailed, SendQueueFull, SendTimedOut, SessionClosed } from './errors.ts';
 import type { MsrpResponse, RequestHead } from './frame.ts';
 import type { MsrpLimits } from './limits.ts';
-import { serializeRequest } from './serializer.ts';
+import { abortingChunk, chunkLength, messageChunk } from './outgoing-chunks.ts';
+import { ReportedRanges } from './reported-ranges.ts';
 import type { OutgoingMessage } from './session.ts';
+
+/** The connection a session is bound to, as its sending side sees it. */
+export interface OutgoingLink {
+  /** So much waits for the peer to read that nothing more should be sent now. */
+  readonly isFull: boolean;
+  /** `taken` is called when the system took the last byte; never when the connection is lost before. */
+  write(bytes: Buffer, taken: () => void): void;
+}
 
 interface Outgoing {
   readonly messageId: string;
   readonly message: OutgoingMessage;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
-  /** The peer answered 200; a report may still come. */
+  readonly reported: ReportedRanges;
+  /** Bytes that went out. */
+  sent: number;
+  /** Its last chunk went out. */
+  complete: boolean;
+  /** Chunks in flight. */
+  unanswered: number;
+  /** Each was answered 200; a report may still come. */
   answered: boolean;
+  /** Its sender knows what became of it, or it was begun anew. */
+  settled: boolean;
+  /** Over which its latest chunk went. */
+  link?: OutgoingLink;
+  /** The wait for a report. */
+  timer?: Timer;
+}
+
+/** A request without its response. */
+interface Transaction {
+  readonly outgoing: Outgoing;
+  readonly link: OutgoingLink;
+  /** Counts in the window: it went out since the last {@link OutgoingMessages.redirect}. */
+  counts: boolean;
   timer?: Timer;
 }
 
@@ -26,27 +56,38 @@ export interface OutgoingMessagesOptions {
   readonly limits: MsrpLimits;
   readonly clock: Clock;
   readonly random: Random;
-  readonly write: (bytes: Buffer) => void;
+  /** Where the session is bound now; undefined while it is not. */
+  readonly link: () => OutgoingLink | undefined;
 }
 
 /** RFC 4975 §7.1.2: Status = namespace SP status-code [SP comment]; namespace 000 is MSRP's own. */
 const STATUS = /^000 (\d{3})(?: (.*))?$/;
 
+/** RFC 4975 §10.7: the peer knows no such session. Nothing more needs to be said in it. */
+const NO_SUCH_SESSION = 481;
+
 /**
  * The messages of ours in one session. Each is
  *
- *   waiting ──window──> in flight ──200──> answered ──report of success, or none in time──> delivered
- *                          │ │                └── report of failure ──> failed
+ *   waiting ──window──> in flight ──200 to each chunk──> answered ──report of success, or none in time──> delivered
+ *                          │ │                              └── report of failure ──> failed
  *                          │ └── report of success, before its 200 ──> delivered
- *                          └── other response, report of failure, neither in 30 s ──> failed
+ *                          └── other response, report of failure, neither in 30 s ──> failed, `#` if it was not complete
  *
- * One chunk and one write a message: widespread clients break on more.
+ * Messages go out one after the other, each as one chunk and one write unless it is longer than `chunkOver`: widespread clients
+ * break on more. The 30 s of RFC 4975 §7.1.1 begin when the system took the last byte of a chunk: a peer that reads slowly
+ * answers late, and one that reads nothing loses the connection.
  */
 export class OutgoingMessages {
   readonly #options: OutgoingMessagesOptions;
+  #toPath: string;
+  #relayed: boolean;
   #waiting: Outgoing[] = [];
-  /** In flight and answered, by transact-id. */
-  readonly #sent = new Map<string, Outgoing>();
+  /** Some of its chunks went out, or it failed there and its `#` is still to come. */
+  #current: Outgoing | undefined;
+  /** Begun and not settled. */
+  readonly #open = new Set<Outgoing>();
+  readonly #transactions = new Map<string, Transaction>();
   #inFlight = 0;
   /** Undefined until the first message was answered: does this peer report at all? */
   #peerReports: boolean | undefined;
@@ -56,6 +97,8 @@ export class OutgoingMessages {
 
   constructor(options: OutgoingMessagesOptions) {
     this.#options = options;
+    this.#toPath = options.toPath;
+    this.#relayed = options.relayed;
   }
 
   /** The session is bound; nothing goes out before. */
@@ -64,9 +107,45 @@ export class OutgoingMessages {
     this.#fillWindow();
   }
 
-  /** Nothing new goes out while held. */
+  /** Nothing goes out while held, not even the rest of a message or its `#`. */
   hold(held: boolean): void {
     this.#held = held;
+    this.#fillWindow();
+  }
+
+  /** The connection is not full any more. */
+  proceed(): void {
+    this.#fillWindow();
+  }
+
+  /**
+   * The peer goes on from elsewhere: what goes out from the next {@link start} takes the new path. Whole messages without an
+   * answer may still get it over the former connection, until {@link lose}; a message half sent begins anew.
+   */
+  redirect(toPath: string, relayed: boolean): void {
+    this.#toPath = toPath;
+    this.#relayed = relayed;
+    this.#peerReports = undefined;
+    this.#started = false;
+    this.#inFlight = 0;
+    for (const transaction of this.#transactions.values()) transaction.counts = false;
+    const half = this.#current;
+    this.#current = undefined;
+    if (half === undefined || half.settled) return;
+    half.settled = true;
+    this.#open.delete(half);
+    const { messageId, message, resolve, reject } = half;
+    this.#waiting.unshift(this.#outgoing(messageId, message, resolve, reject));
+  }
+
+  /** A former connection closed. What went over it and was not delivered for sure is rejected. */
+  lose(link: OutgoingLink, why: string): void {
+    for (const [transactId, transaction] of [...this.#transactions]) {
+      if (transaction.link === link) this.#finish(transactId, transaction);
+    }
+    for (const outgoing of [...this.#open]) {
+      if (outgoing.link === link) this.#close(outgoing, why);
+    }
     this.#fillWindow();
   }
 
@@ -82,50 +161,59 @@ export class OutgoingMessages {
         return;
       }
       const messageId = message.messageId ?? hexToken(this.#options.random, 96);
-      this.#waiting.push({ messageId, message, resolve, reject, answered: false });
+      this.#waiting.push(this.#outgoing(messageId, message, resolve, reject));
       this.#fillWindow();
     });
   }
 
   /** A response to one of ours; responses to anything else are ignored. */
   onResponse({ transactId, status, comment }: MsrpResponse): void {
-    const outgoing = this.#sent.get(transactId);
-    if (outgoing === undefined || outgoing.answered) return;
-    outgoing.timer?.cancel();
-    if (status === 200) this.#awaitReport(transactId, outgoing);
-    else this.#settle(transactId, new SendFailed(status, comment));
+    const transaction = this.#transactions.get(transactId);
+    if (transaction === undefined) return;
+    this.#finish(transactId, transaction);
+    const { outgoing } = transaction;
+    if (status !== 200) this.#fail(outgoing, new SendFailed(status, comment));
+    else if (outgoing.complete && outgoing.unanswered === 0) this.#answered(outgoing);
     this.#fillWindow();
   }
 
-  /** A report on one of ours, which may overtake the response. Its Byte-Range is not looked at: some clients count characters. */
+  /** A report on one of ours, which may overtake the response. */
   onReport({ headers }: RequestHead): void {
     const [, status, comment = ''] = STATUS.exec(headers.get('status') ?? '') ?? [];
     if (status === undefined) return;
     this.#peerReports = true;
     const messageId = headers.get('message-id');
-    for (const [transactId, outgoing] of this.#sent) {
-      if (outgoing.messageId !== messageId) continue;
-      this.#settle(transactId, status === '200' ? undefined : new SendFailed(Number(status), comment));
-      this.#fillWindow();
-      return;
+    const outgoing = [...this.#open].find((each) => each.messageId === messageId);
+    if (outgoing === undefined) return;
+    if (status === '200') {
+      outgoing.reported.add(parseByteRange(headers.get('byte-range') ?? ''));
+      if (this.#isReported(outgoing)) this.#deliver(outgoing);
+    } else {
+      this.#fail(outgoing, new SendFailed(Number(status), comment));
     }
+    this.#fillWindow();
   }
 
   /** What was not delivered for sure is rejected. */
   end(why: string): void {
     if (this.#ended !== undefined) return;
     this.#ended = why;
-    for (const [transactId, outgoing] of [...this.#sent]) {
-      const delivered = outgoing.answered && !this.#reportIsDue(outgoing);
-      this.#settle(transactId, delivered ? undefined : new SessionClosed(why));
-    }
+    this.#current = undefined;
+    for (const [transactId, transaction] of [...this.#transactions]) this.#finish(transactId, transaction);
+    for (const outgoing of [...this.#open]) this.#close(outgoing, why);
     for (const { reject } of this.#waiting) reject(new SessionClosed(why));
     this.#waiting = [];
   }
 
-  /** A 200 of a peer that reports, or of a relay, is not the last word. */
-  #reportIsDue({ message }: Outgoing): boolean {
-    return message.successReport !== false && (this.#peerReports === true || this.#options.relayed);
+  #outgoing(
+    messageId: string,
+    message: OutgoingMessage,
+    resolve: () => void,
+    reject: (error: Error) => void,
+  ): Outgoing {
+    const reported = new ReportedRanges(message.content.length, this.#options.limits.stretches);
+    const begun = { sent: 0, complete: false, unanswered: 0, answered: false, settled: false };
+    return { messageId, message, resolve, reject, reported, ...begun };
   }
 
   get #maySend(): boolean {
@@ -134,67 +222,110 @@ export class OutgoingMessages {
 
   #fillWindow(): void {
     while (this.#maySend && this.#inFlight < this.#options.limits.window) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      this.#launch(next);
+      const link = this.#options.link();
+      if (link === undefined || link.isFull) return;
+      this.#current ??= this.#waiting.shift();
+      if (this.#current === undefined) return;
+      this.#launch(this.#current, link);
     }
   }
 
-  #launch(outgoing: Outgoing): void {
-    const { clock, random, limits, toPath, fromPath, write } = this.#options;
-    const { content, contentType, successReport } = outgoing.message;
-    const transactId = unusedTransactId(random, content);
-    this.#sent.set(transactId, outgoing);
+  /** The next chunk of a message; the `#` of one that failed half-way. */
+  #launch(outgoing: Outgoing, link: OutgoingLink): void {
+    const { random, limits, fromPath } = this.#options;
+    const { messageId, message, sent } = outgoing;
+    const whole = { toPath: this.#toPath, fromPath, messageId, message };
+    const length = chunkLength(message.content.length, limits);
+    const chunk = outgoing.settled
+      ? abortingChunk(whole, sent, random)
+      : messageChunk(whole, sent, length, random);
+    if (!outgoing.settled) {
+      outgoing.sent = chunk.end;
+      outgoing.complete = chunk.end === message.content.length;
+      outgoing.link = link;
+      this.#open.add(outgoing);
+    }
+    if (outgoing.settled || outgoing.complete) this.#current = undefined;
+    const transaction: Transaction = { outgoing, link, counts: true };
+    outgoing.unanswered++;
     this.#inFlight++;
-    outgoing.timer = clock.after(limits.responseTimeout, () => {
-      this.#settle(transactId, new SendTimedOut(limits.responseTimeout));
+    this.#transactions.set(chunk.transactId, transaction);
+    link.write(chunk.bytes, () => this.#awaitResponse(chunk.transactId, transaction));
+  }
+
+  /** The response may have come before the system's word on the last byte. */
+  #awaitResponse(transactId: string, transaction: Transaction): void {
+    if (this.#transactions.get(transactId) !== transaction) return;
+    const { clock, limits } = this.#options;
+    transaction.timer = clock.after(limits.responseTimeout, () => {
+      this.#finish(transactId, transaction);
+      this.#fail(transaction.outgoing, new SendTimedOut(limits.responseTimeout));
       this.#fillWindow();
     });
-    write(
-      serializeRequest({
-        transactId,
-        method: 'SEND',
-        headers: [
-          ['To-Path', toPath],
-          ['From-Path', fromPath],
-          ['Message-ID', outgoing.messageId],
-          ...(successReport === false ? [] : ([['Success-Report', 'yes']] as const)),
-          ['Byte-Range', wholeByteRange(content.length)],
-          ['Content-Type', contentType],
-        ],
-        body: content,
-      }),
-    );
+  }
+
+  #finish(transactId: string, transaction: Transaction): void {
+    this.#transactions.delete(transactId);
+    transaction.timer?.cancel();
+    transaction.outgoing.unanswered--;
+    if (transaction.counts) this.#inFlight--;
   }
 
   /** A peer that never reports must not cost every message the whole wait. */
-  #awaitReport(transactId: string, outgoing: Outgoing): void {
+  #answered(outgoing: Outgoing): void {
+    if (outgoing.settled) return;
+    if (this.#isReported(outgoing)) {
+      this.#deliver(outgoing);
+      return;
+    }
     const { clock, limits } = this.#options;
     outgoing.answered = true;
-    this.#inFlight--;
     const wanted = outgoing.message.successReport !== false;
     const wait = wanted && this.#peerReports !== false ? limits.reportWait : limits.silentReportWait;
     outgoing.timer = clock.after(wait, () => {
       if (wanted) this.#peerReports ??= false;
-      this.#settle(transactId);
+      this.#deliver(outgoing);
     });
   }
 
-  #settle(transactId: string, failure?: Error): void {
-    const outgoing = this.#sent.get(transactId);
-    if (outgoing === undefined) return;
-    this.#sent.delete(transactId);
-    outgoing.timer?.cancel();
-    if (!outgoing.answered) this.#inFlight--;
-    if (failure === undefined) outgoing.resolve();
-    else outgoing.reject(failure);
+  /**
+   * RFC 4975 §7.1.2: reports whose ranges together cover the message. A report on its end alone will do once each chunk was
+   * answered: some clients report the last chunk only, or count characters.
+   */
+  #isReported({ reported, complete, unanswered, message }: Outgoing): boolean {
+    if (!complete) return false;
+    const inOneChunk = chunkLength(message.content.length, this.#options.limits) === message.content.length;
+    return reported.coverAll || (reported.reachEnd && (unanswered === 0 || inOneChunk));
   }
-}
 
-/** RFC 4975 §7.1: the end-line must not stand in the body. */
-function unusedTransactId(random: Random, content: Buffer): string {
-  for (;;) {
-    const transactId = hexToken(random, 64);
-    if (!content.includes(`-------${transactId}`, 0, 'latin1')) return transactId;
+  /** A 200 of a peer that reports, or of a relay, is not the last word. */
+  #reportIsDue({ message }: Outgoing): boolean {
+    return message.successReport !== false && (this.#peerReports === true || this.#relayed);
+  }
+
+  #close(outgoing: Outgoing, why: string): void {
+    if (outgoing === this.#current) this.#current = undefined;
+    if (outgoing.answered && !this.#reportIsDue(outgoing)) this.#deliver(outgoing);
+    else this.#fail(outgoing, new SessionClosed(why));
+  }
+
+  #deliver(outgoing: Outgoing): void {
+    if (this.#settle(outgoing)) outgoing.resolve();
+  }
+
+  /** RFC 4975 §10.5: after a refusal no more of the message is sent. */
+  #fail(outgoing: Outgoing, error: Error): void {
+    if (!this.#settle(outgoing)) return;
+    outgoing.reject(error);
+    const needless = error instanceof SendFailed && error.status === NO_SUCH_SESSION;
+    if (outgoing === this.#current && needless) this.#current = undefined;
+  }
+
+  #settle(outgoing: Outgoing): boolean {
+    if (outgoing.settled) return false;
+    outgoing.settled = true;
+    this.#open.delete(outgoing);
+    outgoing.timer?.cancel();
+    return true;
   }
 }

@@ -1,74 +1,8 @@
 import { expect } from 'chai';
-import { SendFailed, SendQueueFull, SendTimedOut, SessionClosed } from '../../src/msrp/errors.ts';
-import type { MsrpLimits } from '../../src/msrp/limits.ts';
+import { SendQueueFull, SendTimedOut, SessionClosed } from '../../src/msrp/errors.ts';
 import { MSRP_LIMITS } from '../../src/msrp/limits.ts';
-import { OutgoingMessages } from '../../src/msrp/outgoing-messages.ts';
-import { FakeClock, settle } from '../doubles/fake-clock.ts';
-import { seededRandom } from '../doubles/seeded-random.ts';
-
-const RELAY = 'msrp://relay:1/r;tcp';
-
-/** The sending side of a session, and the peer's answers spelled out. */
-class Outbox {
-  readonly clock = new FakeClock();
-  readonly written: string[] = [];
-  readonly outcomes = new Map<string, string>();
-  readonly #messages: OutgoingMessages;
-
-  constructor(options: { limits?: Partial<MsrpLimits>; relayed?: boolean; started?: boolean } = {}) {
-    this.#messages = new OutgoingMessages({
-      toPath: `${RELAY} msrp://bob:2/b;tcp`,
-      fromPath: 'msrp://127.0.0.1:2855/abc;tcp',
-      relayed: options.relayed ?? false,
-      limits: { ...MSRP_LIMITS, ...options.limits },
-      clock: this.clock,
-      random: seededRandom(),
-      write: (bytes) => this.written.push(bytes.toString('latin1')),
-    });
-    if (options.started !== false) this.start();
-  }
-
-  start(): void {
-    this.#messages.start();
-  }
-
-  send(id: string, options: { successReport?: boolean; content?: Buffer } = {}): void {
-    const { content = Buffer.from(`text ${id}`), ...rest } = options;
-    this.outcomes.set(id, 'open');
-    this.#messages.send({ messageId: id, contentType: 'text/plain; charset=utf-8', content, ...rest }).then(
-      () => this.outcomes.set(id, 'delivered'),
-      (error: unknown) => {
-        const status = error instanceof SendFailed ? ` ${error.status} ${error.comment}` : '';
-        this.outcomes.set(id, `${error instanceof Error ? error.name : 'nothing'}${status}`);
-      },
-    );
-  }
-
-  async answer(id: string, status = 200, comment = ''): Promise<void> {
-    const frame = this.written.find((text) => text.includes(`Message-ID: ${id}\r\n`)) ?? '';
-    const transactId = frame.split(' ')[1] ?? 'none';
-    this.#messages.onResponse({ transactId, status, comment, headers: new Map() });
-    await settle();
-  }
-
-  async report(id: string, status = '000 200 OK'): Promise<void> {
-    const headers = new Map([
-      ['message-id', id],
-      ['status', status],
-    ]);
-    this.#messages.onReport({ transactId: 'report01', method: 'REPORT', headers });
-    await settle();
-  }
-
-  async end(): Promise<void> {
-    this.#messages.end('connection lost');
-    await settle();
-  }
-
-  outcome(id: string): string | undefined {
-    return this.outcomes.get(id);
-  }
-}
+import { settle } from '../doubles/fake-clock.ts';
+import { FakeLink, Outbox, RELAY } from './outbox.ts';
 
 describe('a message of ours', () => {
   it('is one chunk in one write, headers in the order clients can read', () => {
@@ -206,8 +140,7 @@ describe('messages of ours', () => {
     expect(outbox.written).to.have.length(11);
     await outbox.answer('m1', 413);
     expect(outbox.written).to.have.length(12);
-    const ids = outbox.written.map((text) => /Message-ID: (\S+)/.exec(text)?.[1]);
-    expect(ids).to.deep.equal(Array.from({ length: 12 }, (_, i) => `m${i + 1}`));
+    expect(outbox.ids).to.deep.equal(Array.from({ length: 12 }, (_, i) => `m${i + 1}`));
   });
 
   it('go on when one times out', async () => {
@@ -257,5 +190,108 @@ describe('messages of ours', () => {
     await relayed.answer('m1');
     await relayed.end();
     expect(relayed.outcome('m1')).to.equal(SessionClosed.name);
+  });
+});
+
+describe('a message of ours to a peer that holds', () => {
+  it('waits, while what was sent before is answered and counted', async () => {
+    const outbox = new Outbox();
+    outbox.send('m1');
+    outbox.messages.hold(true);
+    outbox.send('m2');
+    await outbox.answer('m1');
+    await outbox.report('m1');
+    expect(outbox.outcome('m1')).to.equal('delivered');
+    await outbox.clock.advance(60_000);
+    expect(outbox.ids).to.deep.equal(['m1']);
+    expect(outbox.outcome('m2')).to.equal('open');
+    outbox.messages.hold(false);
+    expect(outbox.ids).to.deep.equal(['m1', 'm2']);
+  });
+});
+
+describe('a message of ours to a peer that goes on from elsewhere', () => {
+  it('waits for the new binding and takes the new path', () => {
+    const outbox = new Outbox();
+    outbox.messages.redirect('msrp://new:3/n;tcp', false);
+    outbox.send('m1');
+    expect(outbox.written).to.have.length(0);
+    outbox.link = new FakeLink();
+    outbox.start();
+    expect(outbox.written.join()).to.include('To-Path: msrp://new:3/n;tcp\r\n');
+  });
+
+  it('may still be answered over the former connection', async () => {
+    const outbox = new Outbox();
+    outbox.send('m1');
+    outbox.messages.redirect('msrp://new:3/n;tcp', false);
+    await outbox.answer('m1');
+    await outbox.report('m1');
+    expect(outbox.outcome('m1')).to.equal('delivered');
+  });
+
+  it('fails when the former connection closes, the others go on', async () => {
+    const outbox = new Outbox({ limits: { window: 2 } });
+    for (const id of ['m1', 'm2', 'm3']) outbox.send(id);
+    const former = outbox.link;
+    outbox.link = new FakeLink();
+    outbox.messages.redirect('msrp://new:3/n;tcp', false);
+    outbox.start();
+    expect(outbox.ids, 'what waits there does not count here').to.deep.equal(['m3']);
+    outbox.messages.lose(former, 'moved');
+    await settle();
+    expect([...outbox.outcomes.values()]).to.deep.equal([SessionClosed.name, SessionClosed.name, 'open']);
+    await outbox.answer('m3');
+    await outbox.report('m3');
+    expect(outbox.outcome('m3')).to.equal('delivered');
+    expect(outbox.clock.pendingTimers).to.equal(0);
+  });
+
+  it('counts as delivered when its 200 came over the former connection and no report is due', async () => {
+    const outbox = new Outbox();
+    outbox.send('m1');
+    await outbox.answer('m1');
+    const former = outbox.link;
+    outbox.messages.redirect('msrp://new:3/n;tcp', false);
+    outbox.messages.lose(former, 'moved');
+    await settle();
+    expect(outbox.outcome('m1')).to.equal('delivered');
+  });
+});
+
+describe('a message of ours to a peer that reads slowly', () => {
+  it('is given its 30 s from the moment the system took its last byte', async () => {
+    const outbox = new Outbox();
+    outbox.link.slow = true;
+    outbox.send('m1');
+    await outbox.clock.advance(120_000);
+    expect(outbox.outcome('m1')).to.equal('open');
+    outbox.link.take();
+    await outbox.clock.advance(29_999);
+    expect(outbox.outcome('m1')).to.equal('open');
+    await outbox.clock.advance(1);
+    expect(outbox.outcome('m1')).to.equal(SendTimedOut.name);
+  });
+
+  it('may be answered before the system said so', async () => {
+    const outbox = new Outbox();
+    outbox.link.slow = true;
+    outbox.send('m1');
+    await outbox.answer('m1');
+    await outbox.report('m1');
+    outbox.link.take();
+    expect(outbox.outcome('m1')).to.equal('delivered');
+    expect(outbox.clock.pendingTimers).to.equal(0);
+  });
+
+  it('waits while the connection is full', () => {
+    const outbox = new Outbox();
+    outbox.link.isFull = true;
+    outbox.send('m1');
+    outbox.messages.proceed();
+    expect(outbox.written).to.have.length(0);
+    outbox.link.isFull = false;
+    outbox.messages.proceed();
+    expect(outbox.ids).to.deep.equal(['m1']);
   });
 });

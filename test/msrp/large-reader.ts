@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { PEER, bind } from './running-endpoint.ts';
+
+/** A peer that counts large messages instead of keeping them, and answers and reports each of their chunks. */
+export class LargeReader {
+  readonly #socket: Socket;
+  readonly #answers: boolean;
+  /** Whole messages that came. */
+  messages = 0;
+  bytes = 0;
+  #head = '';
+  /** Of the chunk that comes: its answer, what is missing of it, and whether it ends a message. */
+  #answer = '';
+  #missing = 0;
+  #last = false;
+  #wake: () => void = () => undefined;
+
+  private constructor(socket: Socket, answers: boolean) {
+    this.#socket = socket;
+    this.#answers = answers;
+    socket.on('data', (bytes: Buffer) => this.#read(bytes));
+    socket.on('error', () => undefined);
+  }
+
+  /** Connects and binds the session of `uri`. */
+  static async bound(port: number, uri: string, options: { answers?: boolean } = {}): Promise<LargeReader> {
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write(bind(uri));
+    await once(socket, 'data');
+    return new LargeReader(socket, options.answers !== false);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  /** Answers the chunk that came last. */
+  answer(): void {
+    this.#socket.write(this.#answer);
+  }
+
+  async waitFor(messages: number): Promise<void> {
+    while (this.messages < messages) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  #read(bytes: Buffer): void {
+    this.bytes += bytes.length;
+    for (let rest = bytes; rest.length > 0;) {
+      if (this.#missing === 0) rest = this.#readHead(rest);
+      const part = Math.min(this.#missing, rest.length);
+      rest = rest.subarray(part);
+      this.#missing -= part;
+      if (part === 0 || this.#missing > 0) continue;
+      if (this.#last) this.messages++;
+      if (this.#answers) this.answer();
+      this.#wake();
+    }
+  }
+
+  /** What follows the head, or nothing when more of it is to come. */
+  #readHead(bytes: Buffer): Buffer {
+    const before = this.#head.length;
+    this.#head += bytes.subarray(0, 2_000).toString('latin1');
+    const blank = this.#head.indexOf('\r\n\r\n');
+    if (blank === -1) return bytes.subarray(bytes.length);
+    const head = this.#head.slice(0, blank + 2);
+    this.#head = '';
+    const field = (name: string): string => new RegExp(`\r\n${name}: (.*)\r\n`).exec(head)?.[1] ?? '';
+    const transactId = head.split(' ')[1] ?? '';
+    const [start, end, total] = field('Byte-Range').split(/[-/]/).map(Number);
+    this.#last = end === total;
+    this.#missing = (end ?? 0) - (start ?? 1) + 1 + `\r\n-------${transactId}$\r\n`.length;
+    const paths = `To-Path: ${field('From-Path')}\r\nFrom-Path: ${PEER}\r\n`;
+    const report = `Message-ID: ${field('Message-ID')}\r\nByte-Range: ${field('Byte-Range')}\r\nStatus: 000 200 OK\r\n`;
+    this.#answer =
+      `MSRP ${transactId} 200 OK\r\n${paths}-------${transactId}$\r\n` +
+      `MSRP r${transactId} REPORT\r\n${paths}${report}-------r${transactId}$\r\n`;
+    return bytes.subarray(blank + 4 - before);
+  }
+}
