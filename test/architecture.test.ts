@@ -10,6 +10,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   engine: ['core'],
   msrp: ['core'],
   im: ['core'],
+  'web-socket': ['core'],
   presence: ['core', 'im'],
   mailbox: ['core', 'im', 'msrp'],
   mwi: ['core', 'im', 'mailbox/ports.ts'],
@@ -31,6 +32,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'summary-settings.ts': ['config.ts', 'mwi/summary-body.ts'],
   'app.ts': ['*'],
   'app-voicemail.ts': ['*'],
+  'app-web-socket.ts': ['*'],
   'lamp-fetching.ts': ['*'],
   'serve.ts': ['*'],
   'commands.ts': ['*'],
@@ -80,12 +82,13 @@ describe('the architecture', () => {
     expect(breaches).to.deep.equal([]);
   });
 
-  it('lets only src/sip see drachtio-srf, and only src/store see knex', () => {
+  it('lets only src/sip see drachtio-srf, only src/store knex, and only src/web-socket ws', () => {
     const owners: Readonly<Record<string, string>> = {
       'drachtio-srf': 'sip',
       knex: 'store',
       'better-sqlite3': 'store',
       mysql2: 'store',
+      ws: 'web-socket',
     };
     const breaches = imports.filter(({ from, to }) => {
       const owner = owners[to.split('/')[0] ?? to];

@@ -13,7 +13,14 @@ import { DEFAULT_SIP_TIMERS } from './transaction/timers.ts';
 import type { SipTimers } from './transaction/timers.ts';
 import { TransactionTable } from './transaction/transaction-table.ts';
 import { createTransportLayer } from './transport/transport-layer.ts';
-import type { Endpoint, ListenAddress, ReceivedMessage, TransportLayer } from './transport/transport.ts';
+import type {
+  AttachedAddress,
+  Endpoint,
+  ListenAddress,
+  ReceivedMessage,
+  TakeStream,
+  TransportLayer,
+} from './transport/transport.ts';
 import { ClientSide } from './user-agent/client-side.ts';
 import { HeldNotifies } from './user-agent/held-notifies.ts';
 import { Identifiers } from './user-agent/identifiers.ts';
@@ -24,7 +31,13 @@ import { ServerSide } from './user-agent/server-side.ts';
 import type { Surroundings } from './user-agent/surroundings.ts';
 import type { BinaryBodies } from './user-agent/upward.ts';
 
-export type { Endpoint, ListenAddress } from './transport/transport.ts';
+export type {
+  AttachedAddress,
+  Endpoint,
+  ListenAddress,
+  StreamEnds,
+  TakeStream,
+} from './transport/transport.ts';
 export type { SipTimers } from './transaction/timers.ts';
 
 export interface EngineOptions {
@@ -51,11 +64,17 @@ export interface EngineOptions {
 
 /** A running engine. */
 export interface Engine {
-  /** What was really bound. */
+  /** What was really bound, and what was attached. */
   readonly sip: readonly Endpoint[];
   readonly control: { readonly host: string; readonly port: number };
+  /**
+   * Counts a listener for WebSockets among ours (RFC 7118); it is the caller's, and shares its port with whatever else is
+   * spoken there. What is returned takes each of its connections: a stream on which every write is one WebSocket message,
+   * and every chunk read is the content of one. Applications that connect later are told of it.
+   */
+  readonly attach: (address: AttachedAddress) => TakeStream;
   /** Ends everything at once: peers and applications are told nothing. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** How often the numbers of what is alive are reported, ms. */
@@ -148,9 +167,17 @@ class RunningEngine {
     const { host, port } = this.#options.control;
     this.#opening.begin(this.#options.holdUntilServed ?? 0);
     await this.#transport.start();
-    const control = await this.#control.listen(host, port, this.#addresses.describe());
+    const control = await this.#control.listen(host, port, () => this.#addresses.describe());
     this.#report();
-    return { sip: this.#transport.local, control, close: () => this.close() };
+    const transport = this.#transport;
+    return {
+      get sip() {
+        return transport.local;
+      },
+      control,
+      attach: (address) => transport.attach(address),
+      close: () => this.close(),
+    };
   }
 
   async close(): Promise<void> {

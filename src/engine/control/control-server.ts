@@ -14,7 +14,7 @@ export class ControlServer {
   readonly #applications = new Set<Application>();
   readonly #connected: Gauge;
   readonly #turns = new Map<string, number>();
-  #listening = '';
+  #listening = (): string => '';
 
   constructor(
     owner: Omit<ApplicationOwner, 'listening'> & { readonly logger: Logger; readonly metrics: Metrics },
@@ -24,8 +24,8 @@ export class ControlServer {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** Starts to listen; resolves with what was really bound. `sip` is what applications are told the engine listens on. */
-  async listen(host: string, port: number, sip: string): Promise<{ host: string; port: number }> {
+  /** Starts to listen; resolves with what was really bound. `sip` says what applications are told the engine listens on. */
+  async listen(host: string, port: number, sip: () => string): Promise<{ host: string; port: number }> {
     this.#listening = sip;
     this.#server.listen(port, host);
     await once(this.#server, 'listening');
@@ -82,7 +82,7 @@ export class ControlServer {
       secret,
       clock,
       logger,
-      listening: this.#listening,
+      listening: this.#listening(),
       nextId: () => this.#owner.nextId(),
       sip: (from, command) => this.#owner.sip(from, command),
       gone: (left) => {

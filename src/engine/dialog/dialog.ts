@@ -10,8 +10,11 @@ export interface Dialog {
   /** The method that began it: a call or a subscription. */
   readonly kind: 'INVITE' | 'SUBSCRIBE';
   readonly owner: Application;
-  /** The way its first request took; taken again when the peer's Contact cannot be reached. */
-  readonly flow: Flow;
+  /**
+   * The way its first request took; taken again when the peer's Contact cannot be reached. A peer that came by WebSocket may
+   * come back by another one.
+   */
+  flow: Flow;
   state: DialogState;
   /** Ours to repeat until the peer's ACK comes: CSeq number of the INVITE, and how to stop. */
   accepted: { readonly sequence: number; readonly stop: () => void } | undefined;

@@ -12,7 +12,7 @@ import { orderServices } from './service-order.ts';
 
 export type { HostResolver } from './host-resolver.ts';
 
-/** A URI for which DNS knows no address, or that asks for a transport not spoken here. */
+/** A URI for which DNS knows no address, or that asks for a transport it cannot be reached by from here. */
 export class UnresolvableTarget extends MailboxError {
   constructor(what: string, options?: { cause?: unknown }) {
     super('UNRESOLVABLE_TARGET', what.slice(0, 300), options);
@@ -22,6 +22,8 @@ export class UnresolvableTarget extends MailboxError {
 const DEFAULT_PORT = 5060;
 /** What is asked for in turn when a URI does not say, and what it may say. */
 const PROTOCOLS: readonly Protocol[] = ['udp', 'tcp'];
+/** RFC 7118: who came by these is found by the address of the connection alone. */
+const CONNECTED: readonly Protocol[] = ['ws', 'wss'];
 
 interface Host {
   readonly protocol: Protocol;
@@ -46,6 +48,9 @@ export async function resolveTarget(
   const protocol = given ?? 'udp';
   const port = uri.port ?? DEFAULT_PORT;
   if (isIP(name) !== 0) return [{ protocol, address: name, port }];
+  if (CONNECTED.includes(protocol) || isNowhere(name)) {
+    throw new UnresolvableTarget(`${name} is reached by its own connection alone`);
+  }
   const services =
     uri.port === undefined && !isLocal(name) ? await servicesOf(name, given, resolver, random) : [];
   return await addressesOf(services.length > 0 ? services : [{ protocol, name, port }], resolver);
@@ -58,7 +63,7 @@ export async function resolveTarget(
 function protocolOf(uri: SipUri): Protocol | undefined {
   const wanted = uri.scheme === 'sips' ? 'tls' : uri.params.get('transport')?.toLowerCase();
   if (wanted === undefined || wanted === '') return undefined;
-  const protocol = PROTOCOLS.find((spoken) => spoken === wanted);
+  const protocol = [...PROTOCOLS, ...CONNECTED].find((spoken) => spoken === wanted);
   if (protocol === undefined) throw new UnresolvableTarget(`${wanted} to ${uri.host} is not spoken here`);
   return protocol;
 }
@@ -101,6 +106,11 @@ async function addressesOf(hosts: readonly Host[], resolver: HostResolver): Prom
     throw new UnresolvableTarget(`no address for ${hosts.map(({ name }) => name).join(', ')}`, { cause });
   }
   return endpoints.slice(0, TARGET_LIMITS.endpoints);
+}
+
+/** RFC 6761 §6.4: the names WebSocket clients give themselves, that have none (RFC 7118 §5). */
+function isNowhere(host: string): boolean {
+  return /\.invalid$/i.test(host);
 }
 
 /** RFC 6761 §6.3: DNS is not asked about it. */

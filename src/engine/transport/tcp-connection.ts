@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Timer } from '../../core/clock.ts';
+import { BoundedStream } from './bounded-stream.ts';
 import { deliverMalformed, deliverMessage } from './deliver.ts';
 import { StreamFramer } from './stream-framer.ts';
 import type { Endpoint, Flow, TransportContext } from './transport.ts';
@@ -14,15 +15,13 @@ export class TcpConnection implements Flow {
   readonly remote: Endpoint;
   readonly #socket: Socket;
   readonly #context: TransportContext;
+  readonly #sender: BoundedStream;
   readonly #framer = new StreamFramer();
   #lastActive: number;
   #idle: Timer;
   /** Runs while a message is arriving. */
   #arrival: Timer | undefined;
-  /** Runs while the peer has too much left to read, and nothing is read from it. */
-  #stalled: Timer | undefined;
   #linger: Timer | undefined;
-  #failure: Error | undefined;
 
   constructor(
     socket: Socket,
@@ -33,46 +32,28 @@ export class TcpConnection implements Flow {
     this.local = ends.local;
     this.remote = ends.remote;
     this.#socket = socket;
+    this.#sender = new BoundedStream(socket, ends.remote, context);
     this.#context = context;
     const { clock, events, limits } = context;
     this.#lastActive = clock.now();
     this.#idle = clock.after(limits.idle, () => this.#checkIdle());
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#receive(chunk));
-    socket.on('drain', () => this.#drained());
-    socket.on('error', (error) => {
-      this.#failure ??= error;
-    });
     socket.on('close', () => {
-      for (const timer of [this.#idle, this.#arrival, this.#stalled, this.#linger]) timer?.cancel();
+      for (const timer of [this.#idle, this.#arrival, this.#linger]) timer?.cancel();
       onClosed(this);
-      events.onFlowFailed(this, this.#failure ?? new TransportError('the connection was closed'));
+      events.onFlowFailed(this, this.#sender.failure ?? new TransportError('the connection was closed'));
     });
   }
 
   /** Whether anything can still be sent. */
   get usable(): boolean {
-    return this.#socket.writable;
+    return this.#sender.usable;
   }
 
   async send(bytes: Buffer): Promise<void> {
-    if (!this.usable) {
-      throw new TransportError(`the connection to ${this.remote.address}:${this.remote.port} is gone`);
-    }
-    if (this.#socket.writableLength + bytes.length > this.#context.limits.queuedPerConnection) {
-      throw this.#fail('the peer does not read');
-    }
-    this.#lastActive = this.#context.clock.now();
-    const written = new Promise<void>((resolve, reject) => {
-      this.#socket.write(bytes, (error) => {
-        // A write that was under way when the socket was destroyed ends without an error.
-        const failed = this.#socket.destroyed || (error !== undefined && error !== null);
-        if (failed) reject(new TransportError('the connection broke', { cause: error ?? this.#failure }));
-        else resolve();
-      });
-    });
-    if (this.#socket.writableLength > this.#context.limits.pauseReadingAt) this.#stall();
-    await written;
+    if (this.usable) this.#lastActive = this.#context.clock.now();
+    await this.#sender.send(bytes);
   }
 
   /** Ends it at once. */
@@ -115,42 +96,20 @@ export class TcpConnection implements Flow {
     }
     if (!this.#framer.midMessage) return;
     this.#arrival ??= this.#context.clock.after(this.#context.limits.messageArrival, () =>
-      this.#fail('a message took too long to arrive'),
+      this.#sender.fail('a message took too long to arrive'),
     );
-  }
-
-  #stall(): void {
-    if (this.#stalled !== undefined) return;
-    this.#socket.pause();
-    this.#stalled = this.#context.clock.after(this.#context.limits.stalled, () =>
-      this.#fail('the peer does not read'),
-    );
-  }
-
-  #drained(): void {
-    if (this.#stalled === undefined) return;
-    this.#stalled.cancel();
-    this.#stalled = undefined;
-    this.#socket.resume();
   }
 
   /** The peer is given time to read the answer: closing on unread bytes would reset the connection under it. */
   #endAfterAnswer(error: Error): void {
-    this.#failure ??= error;
+    this.#sender.blame(error);
     this.#socket.end();
     this.#linger = this.#context.clock.after(this.#context.limits.linger, () => this.#socket.destroy());
   }
 
   #checkIdle(): void {
     const rest = this.#lastActive + this.#context.limits.idle - this.#context.clock.now();
-    if (rest <= 0) this.#fail('nothing was said on the connection');
+    if (rest <= 0) this.#sender.fail('nothing was said on the connection');
     else this.#idle = this.#context.clock.after(rest, () => this.#checkIdle());
-  }
-
-  #fail(what: string): Error {
-    const failure = new TransportError(what);
-    this.#failure ??= failure;
-    this.#socket.destroy();
-    return failure;
   }
 }

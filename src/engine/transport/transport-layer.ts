@@ -8,6 +8,9 @@ import { TcpTransport } from './tcp-transport.ts';
 import type { Flow, ListenAddress, TransportContext, TransportEvents, TransportLayer } from './transport.ts';
 import { TransportError } from './transport.ts';
 import { UdpTransport } from './udp-transport.ts';
+import { WsTransport } from './ws-transport.ts';
+
+type Transport = UdpTransport | TcpTransport | WsTransport;
 
 export interface TransportLayerOptions {
   readonly listen: readonly ListenAddress[];
@@ -26,7 +29,7 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
     'SIP messages that could not be read, by the status they were worth',
     ['protocol', 'status'],
   );
-  const transports: (UdpTransport | TcpTransport)[] = [];
+  const transports: Transport[] = [];
   let closed = false;
   const layer: TransportLayer = {
     onMessage: () => undefined,
@@ -43,18 +46,24 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
         throw error;
       }
     },
+    attach: (address) => {
+      const transport = new WsTransport(address, context);
+      transports.push(transport);
+      return (stream, ends) => transport.take(stream, ends);
+    },
     close: async () => {
       closed = true;
       await Promise.all(transports.map((transport) => transport.close()));
     },
     flowTo: async (target): Promise<Flow> => {
-      if (target.protocol === 'tcp') {
+      if (target.protocol !== 'udp') {
         for (const transport of transports) {
-          const there = transport instanceof TcpTransport ? transport.openFlow(target) : undefined;
+          if (transport instanceof UdpTransport || transport.local.protocol !== target.protocol) continue;
+          const there = transport.openFlow(target);
           if (there !== undefined) return there;
         }
       }
-      let best: UdpTransport | TcpTransport | undefined;
+      let best: Transport | undefined;
       let reached = 0;
       for (const transport of transports) {
         const candidate = reach(transport.local, target);

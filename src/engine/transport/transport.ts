@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../core/clock.ts';
 import { MailboxError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -6,15 +7,38 @@ import type { MalformedMessage } from '../message/malformed-message.ts';
 import type { SipMessage } from '../message/sip-message.ts';
 import type { TransportLimits } from './limits.ts';
 
-/** What SIP is carried by here. */
-export type Protocol = 'udp' | 'tcp';
+/** What SIP is carried by here: RFC 3261 §18, and RFC 7118 for WebSockets, without and over TLS. */
+export type Protocol = 'udp' | 'tcp' | WebSocketProtocol;
+
+/** Clients connect to us and are reached by their connection alone (RFC 7118 §5). */
+export type WebSocketProtocol = 'ws' | 'wss';
 
 /** An address to listen on. Port 0 takes any free one. */
 export interface ListenAddress {
-  readonly protocol: Protocol;
+  readonly protocol: 'udp' | 'tcp';
   readonly host: string;
   readonly port: number;
 }
+
+/** A listener of the caller's, as bound. */
+export interface AttachedAddress {
+  readonly protocol: WebSocketProtocol;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The ends of a connection that came to a listener of the caller's. */
+export interface StreamEnds {
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress: string;
+}
+
+/**
+ * Takes a connection that came: a stream on which every write is one WebSocket message, and every chunk read is the whole
+ * content of one.
+ */
+export type TakeStream = (stream: Duplex, ends: StreamEnds) => void;
 
 /** A numeric address. */
 export interface Endpoint {
@@ -68,7 +92,17 @@ export interface TransportLayer extends TransportEvents {
   /** What was really bound. */
   readonly local: readonly Endpoint[];
   start(): Promise<void>;
+  /** Counts a listener of the caller's among ours, and takes its connections. */
+  attach(address: AttachedAddress): TakeStream;
   close(): Promise<void>;
-  /** The open connection to `target`, else a new one; for UDP the listening socket. @throws TransportError */
+  /**
+   * The open connection to `target`, else a new one; for UDP the listening socket. Nobody is connected to by WebSocket.
+   * @throws TransportError
+   */
   flowTo(target: Endpoint): Promise<Flow>;
+}
+
+/** Whether a peer is reached by the connection it made alone. */
+export function isWebSocket({ protocol }: Endpoint): boolean {
+  return protocol === 'ws' || protocol === 'wss';
 }

@@ -2,6 +2,7 @@ import { withDeadline } from '../../core/deadline.ts';
 import type { SipRequest } from '../message/sip-message.ts';
 import { serializeMessage } from '../message/serialize-message.ts';
 import type { Endpoint, Flow } from '../transport/transport.ts';
+import { isWebSocket } from '../transport/transport.ts';
 import type { Way } from './compose-request.ts';
 import { SENDING_LIMITS } from './limits.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -19,7 +20,7 @@ export interface Journey {
   readonly nextHop: string;
   /** Writes the request for the way it takes. */
   readonly compose: (way: Way) => SipRequest;
-  /** A flow to take when no address of the next hop can be reached. */
+  /** A flow to take when no address of the next hop can be reached; a WebSocket is the only way to who made it. */
   readonly fallback?: Flow;
 }
 
@@ -32,6 +33,10 @@ export async function* departures(
   { nextHop, compose, fallback }: Journey,
 ): AsyncGenerator<Departure, void, undefined> {
   const { transport, addresses, clock } = surroundings;
+  if (fallback !== undefined && isWebSocket(fallback.remote)) {
+    yield prepare(surroundings, compose, fallback);
+    return;
+  }
   const resolved = await surroundings.resolve(nextHop).catch(() => []);
   const endpoints = resolved.filter(({ protocol }) => addresses.listensOn(protocol));
   const transportGiven = /;transport=/i.test(nextHop);

@@ -47,7 +47,8 @@ export class LocalAddresses {
   way(local: Endpoint, remote: Endpoint, branch: string): Way {
     const { protocol, address, port } = this.reachedBy(local, remote);
     const hostPort = `${address.includes(':') ? `[${address}]` : address}:${port}`;
-    const transport = protocol === 'udp' ? '' : `;transport=${protocol}`;
+    const transport = protocol === 'udp' ? '' : `;transport=${protocol === 'wss' ? 'ws' : protocol}`;
+    // RFC 7118 §5.2.2: the parameter of a URI says `ws` for both, Via tells them apart.
     return {
       via: `${protocol.toUpperCase()} ${hostPort}`,
       branch,

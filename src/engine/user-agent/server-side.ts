@@ -13,6 +13,7 @@ import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { tagOf, topVia, transactionKey } from '../transaction/match.ts';
 import { responseTo } from '../transaction/response-to.ts';
 import type { ReceivedMessage } from '../transport/transport.ts';
+import { isWebSocket } from '../transport/transport.ts';
 import type { Arrival } from './arrival.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
 import type { HeldNotifies } from './held-notifies.ts';
@@ -213,6 +214,7 @@ export class ServerSide implements AnswerJudge {
       return;
     }
     dialog.state = state;
+    if (isWebSocket(arrival.received.source)) dialog.flow = arrival.received.flow;
     if (request.method === 'INVITE') dialog.invited = true;
     if (dialog.kind === 'INVITE') dialogs.keep(dialog, DIALOG_LIMITS.inviteIdle);
     else dialogs.spare(dialog);

@@ -1,0 +1,80 @@
+import type { Duplex } from 'node:stream';
+import type { Counter, Gauge } from '../../core/metrics.ts';
+import { unmapped } from './addresses.ts';
+import type { AttachedAddress, Endpoint, Flow, StreamEnds, TransportContext } from './transport.ts';
+import { TransportError } from './transport.ts';
+import { WsConnection } from './ws-connection.ts';
+
+/** SIP over WebSockets (RFC 7118) that a listener of the caller's takes for us. */
+export class WsTransport {
+  readonly local: Endpoint;
+  readonly #context: TransportContext;
+  /** By remote address and port. */
+  readonly #connections = new Map<string, WsConnection>();
+  readonly #open: Gauge;
+  readonly #refused: Counter;
+  #closed = false;
+
+  constructor({ protocol, host, port }: AttachedAddress, context: TransportContext) {
+    this.local = { protocol, address: host, port };
+    this.#context = context;
+    this.#open = context.metrics.gauge('sip_connections', 'SIP connections open, by listener', ['listener']);
+    this.#refused = context.metrics.counter(
+      'sip_connections_refused_total',
+      'SIP connections refused because there were too many',
+    );
+  }
+
+  /** Connections there are now. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Serves a connection that came. */
+  take(stream: Duplex, { address, port, localAddress }: StreamEnds): void {
+    const full = this.size >= this.#context.limits.connections;
+    if (full) this.#refused.add();
+    if (full || this.#closed) {
+      stream.destroy();
+      return;
+    }
+    const remote: Endpoint = { protocol: this.local.protocol, address: unmapped(address), port };
+    const local: Endpoint = { ...this.local, address: unmapped(localAddress) };
+    const key = keyOf(remote);
+    const connection = new WsConnection(stream, { local, remote }, this.#context, (closed) => {
+      if (this.#connections.get(key) === closed) this.#connections.delete(key);
+      this.#count();
+    });
+    this.#connections.set(key, connection);
+    this.#count();
+  }
+
+  /** The connection there is to `remote`. */
+  openFlow(remote: Endpoint): Flow | undefined {
+    const connection = this.#connections.get(keyOf(remote));
+    return connection?.usable === true ? connection : undefined;
+  }
+
+  /** RFC 7118 §5: nobody can connect to a client, so there is a connection or none. @throws TransportError */
+  flowTo(remote: Endpoint): Promise<Flow> {
+    const open = this.openFlow(remote);
+    if (open !== undefined) return Promise.resolve(open);
+    const { protocol, address, port } = remote;
+    return Promise.reject(new TransportError(`${protocol}:${address}:${port} is not connected`));
+  }
+
+  /** Ends every connection at once; the listener is the caller's. */
+  close(): Promise<void> {
+    this.#closed = true;
+    for (const connection of this.#connections.values()) connection.close();
+    return Promise.resolve();
+  }
+
+  #count(): void {
+    this.#open.set(this.#connections.size, { listener: `${this.local.address}:${this.local.port}` });
+  }
+}
+
+function keyOf({ address, port }: Endpoint): string {
+  return `${address} ${port}`;
+}

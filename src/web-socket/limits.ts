@@ -1,0 +1,30 @@
+/** Every limit of this folder. Times in ms, sizes in bytes. */
+export interface WebSocketLimits {
+  /** Connections of one listener at one time, of all kinds together; one more is closed at once. */
+  readonly connections: number;
+  /** From a connection to the end of its opening handshake, over TLS the handshake of TLS apart. */
+  readonly handshake: number;
+  /** A client is asked for a sign of life so often. */
+  readonly pingInterval: number;
+  /** From that question to the answer; then the connection is dead. */
+  readonly pongTimeout: number;
+  /** From our close frame to the client's. */
+  readonly closing: number;
+  /** Messages read and not yet taken; then no more is read from the client. */
+  readonly readAhead: number;
+  /** Bytes waiting for a client from where the stream says that it is full; its owner draws the last line. */
+  readonly writeMark: number;
+  /** Pieces one message may come in. */
+  readonly fragments: number;
+}
+
+export const WEB_SOCKET_LIMITS: WebSocketLimits = {
+  connections: 5_000,
+  handshake: 10_000,
+  pingInterval: 30_000,
+  pongTimeout: 20_000,
+  closing: 2_000,
+  readAhead: 16,
+  writeMark: 256 * 1024,
+  fragments: 1_024,
+};
