@@ -1,4 +1,5 @@
 import type { SessionEnd } from '../../src/msrp/session.ts';
+import type { Metrics } from '../../src/core/metrics.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import type { MsrpEndpoint, PreparedSession } from '../../src/msrp/endpoint.ts';
@@ -88,17 +89,18 @@ export class RunningEndpoint {
       readonly limits?: Partial<MsrpLimits>;
       readonly tls?: { readonly key: string; readonly cert: string };
       readonly advertisedHost?: string;
+      readonly metrics?: Metrics;
     } = {},
   ): Promise<RunningEndpoint> {
     const clock = new FakeClock();
     const transports: readonly RawTransport[] = options.tls === undefined ? ['tcp'] : ['tcp', 'tls'];
     const endpoint = await startMsrpEndpoint({
+      metrics: noMetrics,
       ...options,
       listen: transports.map((transport) => ({ transport, host: '127.0.0.1', port: 0 })),
       clock,
       random: seededRandom(),
       logger: silentLogger,
-      metrics: noMetrics,
     });
     return new RunningEndpoint(endpoint, clock);
   }
