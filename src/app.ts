@@ -1,5 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { TextFollowUp } from './app-receipts.ts';
+import { prepareFollowUp } from './app-receipts.ts';
 import type { Voicemail } from './app-voicemail.ts';
 import { prepareVoicemail } from './app-voicemail.ts';
 import type { Config } from './config.ts';
@@ -41,7 +43,7 @@ import { subscribeRoute } from './sip/subscribe-route.ts';
 import { SubscriberDialogs } from './sip/subscriber-dialogs.ts';
 import { TrustedProxies } from './sip/trust.ts';
 import { UnsolicitedNotifySender } from './sip/unsolicited-notify-sender.ts';
-import type { Store } from './store/store.ts';
+import type { Store, StoreOptions } from './store/store.ts';
 import { openStore } from './store/store.ts';
 import { sipCredentials } from './sip-credentials.ts';
 import { summarySettings } from './summary-settings.ts';
@@ -97,9 +99,13 @@ async function start(
 ): Promise<App> {
   const { clock, random, logger } = surroundings;
   const lamp: { publisher?: Publisher; voicemail?: Voicemail } = {};
-  const store = await open(config, surroundings, () => {
-    lamp.publisher?.wake();
-    lamp.voicemail?.wake();
+  const texts: { followUp?: TextFollowUp } = {};
+  const store = await open(config, surroundings, {
+    onSummaryDirty: () => {
+      lamp.publisher?.wake();
+      lamp.voicemail?.wake();
+    },
+    onReceiptDue: () => texts.followUp?.wake(),
   });
   stops.push(() => store.close());
 
@@ -132,13 +138,24 @@ async function start(
     credentials: sipCredentials(config),
   });
 
+  const followUp = prepareFollowUp(config, surroundings, store, requests);
+  texts.followUp = followUp;
+  stops.push(() => followUp.stop());
   const retrievals = new Retrievals({ ...surroundings, store });
-  const deposits = new Deposits({ ...surroundings, store, maxBytes: config.MESSAGE_MAX_BYTES });
+  const deposits = new Deposits({
+    ...surroundings,
+    store,
+    maxBytes: config.MESSAGE_MAX_BYTES,
+    ttl: config.MESSAGE_TTL,
+    receipts: config.RECEIPTS === 'on',
+  });
   const chats = new SessionMode({
     ...surroundings,
     endpoint,
     deposits,
     retrievals,
+    receipts: followUp.sessions,
+    displayed: followUp.displayed,
     messageAccount: config.MESSAGE_ACCOUNT,
     autoReply: config.AUTO_REPLY,
     idleTimeout: config.SESSION_IDLE_SECONDS * 1000,
@@ -162,6 +179,7 @@ async function start(
       policy,
       deposits,
       pager,
+      displayed: followUp.displayed,
       maxBytes: config.MESSAGE_MAX_BYTES,
       pagerSenderFor: (request) =>
         new SipPagerSender(requests, config.MESSAGE_ACCOUNT, config.OUTBOUND_PROXY ?? previousHop(request)),
@@ -195,6 +213,7 @@ async function start(
   lamp.publisher = publisher;
   stops.push(() => publisher.stop());
   voicemail.watch();
+  followUp.start();
   stops.push(async () => {
     chats.hangUpAll();
     // A text on its way to a phone that does not answer is new again when its lease ends.
@@ -270,7 +289,11 @@ function builtInPresence(
   });
 }
 
-async function open(config: Config, surroundings: Surroundings, onSummaryDirty: () => void): Promise<Store> {
+async function open(
+  config: Config,
+  surroundings: Surroundings,
+  callbacks: Pick<StoreOptions, 'onSummaryDirty' | 'onReceiptDue'>,
+): Promise<Store> {
   const file = /^sqlite:(.+)$/.exec(config.DATABASE_URL)?.[1];
   if (file !== undefined && file !== ':memory:') await mkdir(dirname(file), { recursive: true });
   return await openStore({
@@ -280,7 +303,7 @@ async function open(config: Config, surroundings: Surroundings, onSummaryDirty: 
       maxNewMessages: config.MAILBOX_MAX_MESSAGES,
       maxMessageBytes: config.MESSAGE_MAX_BYTES,
     },
-    onSummaryDirty,
+    ...callbacks,
   });
 }
 

@@ -198,6 +198,14 @@ const VARIABLES = z.object({
     'Longest text taken, bytes, after decompression. A SIP MESSAGE carries 256 KB at most; beyond that only a chat session does.',
   ),
   MAILBOX_MAX_MESSAGES: variable(count(1, 1_000_000).default(1000), 'Most new texts a mailbox holds.'),
+  MESSAGE_TTL: variable(
+    count(0, 315_360_000).default(0),
+    'How long a text is kept that its owner does not fetch, seconds. 0: until she does. A sender may set less by `Expires`.',
+  ),
+  RECEIPTS: variable(
+    ON_OFF.default('on'),
+    'Whether senders are told what became of their texts when they ask for it (IMDN): stored, delivered, displayed, expired.',
+  ),
   MAX_SESSIONS: variable(count(1, 100_000).default(2000), 'Most chat sessions at one time.'),
   NODE_NAME: variable(
     z.string().min(1).max(64).default(hostname().slice(0, 64)),

@@ -31,6 +31,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'sip-credentials.ts': ['config.ts', 'sip/digest.ts'],
   'summary-settings.ts': ['config.ts', 'mwi/summary-body.ts'],
   'app.ts': ['*'],
+  'app-receipts.ts': ['*'],
   'app-voicemail.ts': ['*'],
   'app-web-socket.ts': ['*'],
   'lamp-fetching.ts': ['*'],

@@ -11,17 +11,23 @@ import { MAILBOX_LIMITS } from './limits.ts';
 import type { PeerFormats } from './presentation.ts';
 import { presentNotice } from './presentation.ts';
 import { MalformedText, UnsupportedText } from './read-body.ts';
+import type { ReceiptSessions } from './receipt-sessions.ts';
+import { takesReceipts } from './receipt-sessions.ts';
 
 export interface DepositConversationOptions {
   readonly owner: AddressOfRecord;
   readonly author: string;
   readonly authorName: string;
+  /** SIP URI of the trusted hop the call came from; null when nobody vouches for the author. */
+  readonly returnHop: string | null;
   /** Answers "I am offline but you can type a message". */
   readonly autoReply: string;
   /** ms without a word from the caller. */
   readonly idleTimeout: number;
   readonly peer: PeerFormats;
   readonly deposits: Deposits;
+  /** Where receipts find the author while she is here. */
+  readonly receipts: ReceiptSessions;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Asks for the end of the call. */
@@ -39,6 +45,7 @@ export class DepositConversation implements SessionHandlers {
   #idle: Timer | undefined;
   #pending = 0;
   #ended = false;
+  #leaveReceipts = (): void => undefined;
 
   constructor(options: DepositConversationOptions, session: () => MsrpSession) {
     this.#options = options;
@@ -47,7 +54,12 @@ export class DepositConversation implements SessionHandlers {
   }
 
   onBound(): void {
-    const { peer, owner, author, autoReply, clock, logger } = this.#options;
+    const { peer, owner, author, autoReply, receipts, clock, logger } = this.#options;
+    if (takesReceipts(peer)) {
+      this.#leaveReceipts = receipts.add(owner, author, (receipt) =>
+        this.#session().send({ ...receipt, successReport: false }),
+      );
+    }
     const greeting = presentNotice(autoReply, { from: owner.toString(), to: author, peer, at: clock.now() });
     this.#session()
       .send({ ...greeting, successReport: false })
@@ -64,7 +76,7 @@ export class DepositConversation implements SessionHandlers {
   }
 
   async onMessage(message: ReceivedMessage): Promise<void> {
-    const { owner, author, authorName, deposits } = this.#options;
+    const { owner, author, authorName, returnHop, deposits } = this.#options;
     if (this.#pending >= MAILBOX_LIMITS.pendingPerSession) {
       throw new MessageRefused(408, 'Too many messages wait');
     }
@@ -79,6 +91,7 @@ export class DepositConversation implements SessionHandlers {
         subject: '',
         urgent: false,
         transportId: `msrp:${this.#session().id}:${message.messageId}`,
+        returnHop,
       };
       await this.#storing.take(() => deposits.accept(text));
     } catch (error) {
@@ -90,6 +103,7 @@ export class DepositConversation implements SessionHandlers {
 
   onEnded(reason: SessionEnd): void {
     this.#ended = true;
+    this.#leaveReceipts();
     this.#idle?.cancel();
     this.#options.hangUp(reason);
   }

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { MailboxError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
+import { expiresAt } from './expiry.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
 import type { DepositStore, NewMessage } from './ports.ts';
 import { UnsupportedText, readBody } from './read-body.ts';
@@ -19,6 +20,13 @@ export interface IncomingText {
   readonly urgent: boolean;
   /** What names this text on its transport, unique to it: used when it carries no IMDN Message-ID. */
   readonly transportId: string;
+  /**
+   * SIP URI of the trusted hop it came from: the way back for receipts. Null or left out: nobody vouches for the author, who is
+   * sent none then.
+   */
+  readonly returnHop?: string | null;
+  /** How long the sender wants it kept at most, seconds (RFC 3428 §6); null or left out: she did not say. */
+  readonly expires?: number | null;
 }
 
 /** `notice`: an IMDN, isComposing or keep-alive: taken and not kept. */
@@ -34,6 +42,13 @@ export class TextTooLarge extends MailboxError {
   }
 }
 
+/** Its sender wants it handed over at once or not at all (Expires: 0). */
+export class TextExpired extends MailboxError {
+  constructor() {
+    super('TEXT_EXPIRED', 'the text is not to be kept');
+  }
+}
+
 /** The mailbox holds as many new texts as it may. */
 export class MailboxFull extends MailboxError {
   constructor(owner: AddressOfRecord) {
@@ -45,6 +60,10 @@ export interface DepositOptions {
   readonly store: DepositStore;
   /** Bytes. */
   readonly maxBytes: number;
+  /** How long a text is kept for its owner, seconds; 0, which left out means: until she fetches it. */
+  readonly ttl?: number;
+  /** Whether authors are told what became of their texts; by default so. */
+  readonly receipts?: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -62,7 +81,7 @@ export class Deposits {
 
   /**
    * Resolves after the text is committed, or found not to be one.
-   * @throws TextTooLarge, UnsupportedText, MalformedText, MailboxFull, StoreUnavailable; nothing was kept then
+   * @throws TextTooLarge, UnsupportedText, MalformedText, TextExpired, MailboxFull, StoreUnavailable; nothing was kept then
    */
   async accept(text: IncomingText): Promise<DepositResult> {
     try {
@@ -76,12 +95,15 @@ export class Deposits {
   }
 
   async #accept(text: IncomingText): Promise<DepositResult> {
-    const { store, maxBytes, clock } = this.#options;
+    const { store, maxBytes, ttl = 0, clock } = this.#options;
     if (text.content.length > maxBytes) throw new TextTooLarge(maxBytes);
     const body = readBody(text.contentType, text.content);
     if (body.kind === 'notice') return 'notice';
+    const { expires = null } = text;
+    if (expires === 0) throw new TextExpired();
     if (body.contentType.length > MAILBOX_LIMITS.contentType) throw new UnsupportedText(body.contentType);
     const messageId = body.messageId ?? text.transportId;
+    const receivedAt = clock.now();
     const message: NewMessage = {
       owner: text.owner,
       author: text.author.slice(0, MAILBOX_LIMITS.author),
@@ -93,8 +115,8 @@ export class Deposits {
       subject: (body.subject ?? text.subject).slice(0, MAILBOX_LIMITS.subject),
       urgent: text.urgent || body.urgent,
       sentAt: body.sentAt,
-      receivedAt: clock.now(),
-      expiresAt: null,
+      receivedAt,
+      expiresAt: expiresAt(receivedAt, { ttl, expires }),
       wrapper: null,
       receipts: null,
     };

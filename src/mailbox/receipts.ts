@@ -43,6 +43,8 @@ export interface ReceiptsOptions {
   readonly sessions: ReceiptSessions;
   /** This node's name among those that share the database. */
   readonly node: string;
+  /** False: nobody is told anything any more, and what is due is dropped. */
+  readonly mayTell?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -58,7 +60,14 @@ export function startReceipts(options: ReceiptsOptions): Receipts {
 
 /** What came of one try. `passed over`: left to whoever claims it next. */
 type Outcome =
-  'sent' | 'sent in session' | 'absent' | 'refused' | 'undeliverable' | 'too old' | 'passed over';
+  | 'sent'
+  | 'sent in session'
+  | 'absent'
+  | 'refused'
+  | 'undeliverable'
+  | 'too old'
+  | 'not wanted'
+  | 'passed over';
 
 /**
  * Claims receipts that are due, a few at a time, and hands each to its author:
@@ -224,8 +233,9 @@ class ReceiptWorker implements Receipts {
   }
 
   async #attempt(receipt: Receipt, claimedUntil: number): Promise<Outcome> {
-    const { clock } = this.#options;
+    const { clock, mayTell = true } = this.#options;
     const { to, createdAt } = receipt;
+    if (!mayTell) return 'not wanted';
     const now = clock.now();
     if (this.#stopped !== undefined || now > claimedUntil - RECEIPT_LIMITS.attempt) return 'passed over';
     if (now - createdAt > RECEIPT_LIMITS.age) return 'too old';

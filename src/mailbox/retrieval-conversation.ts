@@ -4,6 +4,7 @@ import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { MessageRefused, SendFailed } from '../msrp/errors.ts';
 import type { MsrpSession, ReceivedMessage, SessionEnd, SessionHandlers } from '../msrp/session.ts';
+import type { DisplayedTexts } from './displayed-texts.ts';
 import type { PeerFormats } from './presentation.ts';
 import { presentMessage, presentNotice } from './presentation.ts';
 import { readBody } from './read-body.ts';
@@ -25,6 +26,7 @@ export interface RetrievalConversationOptions {
   readonly idleTimeout: number;
   readonly peer: PeerFormats;
   readonly retrievals: Retrievals;
+  readonly displayed: DisplayedTexts;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Asks for the end of the call. */
@@ -79,7 +81,8 @@ export class RetrievalConversation implements SessionHandlers {
 
   onMessage(message: ReceivedMessage): Promise<void> {
     // Receipts and typing marks are part of any client's life; words are for commands, and there are none yet.
-    if (isNotice(message)) return Promise.resolve();
+    const { owner, displayed } = this.#options;
+    if (isNotice(message)) return displayed.take(owner, message.contentType, message.content);
     return Promise.reject(new MessageRefused(403, NOTICES.fetchOnly));
   }
 

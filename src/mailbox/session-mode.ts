@@ -8,7 +8,9 @@ import type { MsrpSession, SessionHandlers } from '../msrp/session.ts';
 import { formatMsrpUri, parseMsrpUri } from '../msrp/uri.ts';
 import type { Deposits } from './deposit.ts';
 import { DepositConversation } from './deposit-conversation.ts';
+import type { DisplayedTexts } from './displayed-texts.ts';
 import type { PeerFormats } from './presentation.ts';
+import type { ReceiptSessions } from './receipt-sessions.ts';
 import type { Retrievals } from './retrieval.ts';
 import { RetrievalConversation } from './retrieval-conversation.ts';
 
@@ -22,6 +24,8 @@ export type ChatPurpose =
       readonly owner: AddressOfRecord;
       readonly author: string;
       readonly authorName: string;
+      /** SIP URI of the trusted hop the call came from; null when nobody vouches for the author. */
+      readonly returnHop: string | null;
     }
   | { readonly kind: 'retrieval'; readonly owner: AddressOfRecord };
 
@@ -66,6 +70,8 @@ export interface SessionModeOptions {
   readonly endpoint: MsrpEndpoint;
   readonly deposits: Deposits;
   readonly retrievals: Retrievals;
+  readonly receipts: ReceiptSessions;
+  readonly displayed: DisplayedTexts;
   readonly messageAccount: AddressOfRecord;
   readonly autoReply: string;
   /** ms */
@@ -163,16 +169,10 @@ export class SessionMode {
     hangUp: (reason: string) => void,
     session: () => MsrpSession,
   ): SessionHandlers {
-    const { deposits, retrievals, messageAccount, autoReply, idleTimeout, clock, logger } = this.#options;
+    const options = { ...this.#options, peer, hangUp };
     return purpose.kind === 'deposit'
-      ? new DepositConversation(
-          { ...purpose, autoReply, idleTimeout, peer, deposits, clock, logger, hangUp },
-          session,
-        )
-      : new RetrievalConversation(
-          { owner: purpose.owner, messageAccount, idleTimeout, peer, retrievals, clock, logger, hangUp },
-          session,
-        );
+      ? new DepositConversation({ ...options, ...purpose }, session)
+      : new RetrievalConversation({ ...options, owner: purpose.owner }, session);
   }
 
   #adjust(change: number): void {

@@ -3,6 +3,7 @@ import type { Caller } from './caller.ts';
 import { callerOf } from './caller.ts';
 import { calleeOf } from './callee.ts';
 import type { DrachtioRequest } from './drachtio.ts';
+import { previousHop } from './own-address.ts';
 import { SipRefusal } from './refusal.ts';
 import type { TrustedProxies } from './trust.ts';
 
@@ -14,10 +15,21 @@ export interface AdmissionPolicy {
   readonly depositFrom: 'trusted' | 'anyone';
 }
 
+/** Somebody wants to reach `owner`. */
+export interface DepositAdmission {
+  readonly kind: 'deposit';
+  readonly owner: AddressOfRecord;
+  readonly caller: Caller;
+  /**
+   * SIP URI of the hop the request came from, when that is a trusted proxy: only a caller it vouches for is sent anything
+   * later. Else anybody could have us send MESSAGEs to whomever she names (reflection).
+   */
+  readonly returnHop: string | null;
+}
+
 /** What a request is for, and by whom. */
 export type Admission =
-  | { readonly kind: 'deposit'; readonly owner: AddressOfRecord; readonly caller: Caller }
-  | { readonly kind: 'retrieval'; readonly owner: AddressOfRecord; readonly caller: Caller };
+  DepositAdmission | { readonly kind: 'retrieval'; readonly owner: AddressOfRecord; readonly caller: Caller };
 
 /**
  * Tells deposit from retrieval and admits either: a retrieval only for a served user whom a trusted proxy vouches for, a
@@ -32,7 +44,7 @@ export function admit(request: DrachtioRequest, policy: AdmissionPolicy): Admiss
     if (!trusted && policy.depositFrom === 'trusted') {
       throw new SipRefusal(403, 'Texts are taken from trusted proxies only');
     }
-    return { kind: 'deposit', owner: callee, caller };
+    return { kind: 'deposit', owner: callee, caller, returnHop: trusted ? previousHop(request) : null };
   }
   if (!trusted) throw new SipRefusal(403, 'Texts are handed over through trusted proxies only');
   const owner = caller.addressOfRecord;

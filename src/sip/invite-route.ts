@@ -148,6 +148,7 @@ function runChat(
           owner: admission.owner,
           author: admission.caller.uri,
           authorName: admission.caller.displayName,
+          returnHop: admission.returnHop,
         }
       : { kind: admission.kind, owner: admission.owner };
   const chat = prepared.start(purpose, (reason) => {

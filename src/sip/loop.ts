@@ -8,17 +8,19 @@ const OWN_MESSAGE = 'X-Text-Mailbox-Delivery';
 /** Marks every MESSAGE of ours. */
 export const OWN_MESSAGE_HEADER: Readonly<Record<string, string>> = { [OWN_MESSAGE]: 'yes' };
 
-/**
- * A MESSAGE that hands over a text comes back when the proxy's failure route finds the owner offline again. Depositing it
- * would wrap text into text without end; 480 tells the sender, us, that she is not there.
- * @throws SipRefusal 480
- */
-export function refuseOwnMessage(
+/** True for a MESSAGE of ours that came back: the proxy's failure route found the one it is for offline. */
+export function isOwnMessage(
   request: DrachtioRequest,
   caller: Caller,
   messageAccount: AddressOfRecord,
-): void {
-  if (request.has(OWN_MESSAGE) || caller.addressOfRecord?.equals(messageAccount) === true) {
-    throw new SipRefusal(480, 'Temporarily Unavailable');
-  }
+): boolean {
+  return request.has(OWN_MESSAGE) || caller.addressOfRecord?.equals(messageAccount) === true;
+}
+
+/**
+ * The answer to a MESSAGE of ours that hands over a text and came back. Depositing it would wrap text into text without end;
+ * 480 tells the sender, us, that the owner is not there.
+ */
+export function ownMessageRefusal(): SipRefusal {
+  return new SipRefusal(480, 'Temporarily Unavailable');
 }

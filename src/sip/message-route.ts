@@ -1,23 +1,26 @@
 import type { DepositResult, Deposits } from '../mailbox/deposit.ts';
-import { MailboxFull, TextTooLarge } from '../mailbox/deposit.ts';
+import { MailboxFull, TextExpired, TextTooLarge } from '../mailbox/deposit.ts';
+import type { DisplayedTexts } from '../mailbox/displayed-texts.ts';
 import type { PagerMode } from '../mailbox/pager-mode.ts';
 import { TooManyRetrievals } from '../mailbox/pager-mode.ts';
 import type { PagerSender } from '../mailbox/ports.ts';
 import { StoreUnavailable } from '../mailbox/ports.ts';
 import { ACCEPTED_TYPES, MalformedText, UnsupportedText, readBody } from '../mailbox/read-body.ts';
-import type { Admission, AdmissionPolicy } from './admission.ts';
+import type { Admission, AdmissionPolicy, DepositAdmission } from './admission.ts';
 import { admit } from './admission.ts';
 import type { Route } from './agent.ts';
 import { receivedBody } from './body.ts';
+import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioRequest } from './drachtio.ts';
 import { RETRY_AFTER_SECONDS } from './limits.ts';
-import { refuseOwnMessage } from './loop.ts';
+import { isOwnMessage, ownMessageRefusal } from './loop.ts';
 import { SipRefusal, unavailable } from './refusal.ts';
 
 export interface MessageRouteOptions {
   readonly policy: AdmissionPolicy;
   readonly deposits: Deposits;
   readonly pager: PagerMode;
+  readonly displayed: DisplayedTexts;
   /** Longest body after decompression, bytes. */
   readonly maxBytes: number;
   /** A sender of MESSAGEs through the proxy that `request` came from, or the operator's. */
@@ -28,16 +31,30 @@ export interface MessageRouteOptions {
 export function messageRoute(options: MessageRouteOptions): Route {
   return async ({ request, response }) => {
     const admission = admit(request, options.policy);
-    refuseOwnMessage(request, admission.caller, options.policy.messageAccount);
-    if (admission.kind === 'deposit') await deposit(request, admission, options);
+    if (isOwnMessage(request, admission.caller, options.policy.messageAccount)) {
+      await takeBack(request, options);
+    } else if (admission.kind === 'deposit') await deposit(request, admission, options);
     else await retrieve(request, admission, options);
     response.send(200, 'OK', {});
   };
 }
 
+/**
+ * A receipt whose author is offline is taken and dropped: it was sent, nothing is kept for her, nobody is told of it in turn.
+ * @throws SipRefusal 480 for a text, which its owner still has in her mailbox
+ */
+async function takeBack(
+  request: DrachtioRequest,
+  { displayed, maxBytes }: MessageRouteOptions,
+): Promise<void> {
+  const content = await receivedBody(request, maxBytes);
+  if (!isNotice(contentType(request), content)) throw ownMessageRefusal();
+  displayed.returned();
+}
+
 async function deposit(
   request: DrachtioRequest,
-  { owner, caller }: Admission,
+  { owner, caller, returnHop }: DepositAdmission,
   { deposits, maxBytes }: MessageRouteOptions,
 ): Promise<DepositResult> {
   const content = await receivedBody(request, maxBytes);
@@ -51,6 +68,8 @@ async function deposit(
       subject: request.get('Subject') ?? '',
       urgent: /^\s*(urgent|emergency)\s*$/i.test(request.get('Priority') ?? ''),
       transportId: `sip:${request.get('Call-ID') ?? ''} ${request.get('CSeq') ?? ''}`,
+      returnHop,
+      expires: deltaSeconds(request.get('Expires')) ?? null,
     });
   } catch (error) {
     throw refusalOf(error);
@@ -60,12 +79,15 @@ async function deposit(
 async function retrieve(
   request: DrachtioRequest,
   { owner }: Admission,
-  { pager, maxBytes, pagerSenderFor }: MessageRouteOptions,
+  { pager, displayed, maxBytes, pagerSenderFor }: MessageRouteOptions,
 ): Promise<void> {
   const content = await receivedBody(request, maxBytes);
-  // A phone that got a text may answer with a receipt nobody asked for: that is not a wish to fetch again.
-  if (isNotice(contentType(request), content)) return;
   try {
+    if (isNotice(contentType(request), content)) {
+      // What a phone tells of the texts it got is not a wish to fetch again.
+      await displayed.take(owner, contentType(request), content);
+      return;
+    }
     pager.retrieve(owner, pagerSenderFor(request));
   } catch (error) {
     throw refusalOf(error);
@@ -91,6 +113,7 @@ function refusalOf(cause: unknown): unknown {
   }
   if (cause instanceof TextTooLarge) return new SipRefusal(413, 'Text too long');
   if (cause instanceof MalformedText) return new SipRefusal(400, 'Unreadable text', {}, { cause });
+  if (cause instanceof TextExpired) return new SipRefusal(480, 'Temporarily Unavailable');
   if (cause instanceof MailboxFull) return new SipRefusal(486, 'Mailbox full');
   if (cause instanceof StoreUnavailable) return unavailable(cause);
   if (cause instanceof TooManyRetrievals) {
