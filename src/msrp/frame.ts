@@ -6,11 +6,16 @@ export type ContinuationFlag = '$' | '+' | '#';
 /** Header fields of a request or response, names in lower case, the first of each name. */
 export type MsrpHeaders = ReadonlyMap<string, string>;
 
+/** A header field as it was written, but for blanks around its value. */
+export type HeaderField = readonly [name: string, value: string];
+
 /** The start of a request; its body follows in pieces. */
 export interface RequestHead {
   readonly transactId: string;
   readonly method: string;
   readonly headers: MsrpHeaders;
+  /** Every field in the order it came, unknown ones and several of one name too; the parser always gives them. */
+  readonly fields?: readonly HeaderField[];
   /** What is wrong with a head that cannot be read though its end can be found: to be answered 400. */
   readonly fault?: string;
 }
@@ -20,6 +25,8 @@ export interface MsrpResponse {
   readonly status: number;
   readonly comment: string;
   readonly headers: MsrpHeaders;
+  /** As in {@link RequestHead}. */
+  readonly fields?: readonly HeaderField[];
 }
 
 /** What the parser sees, in the order of the bytes. */

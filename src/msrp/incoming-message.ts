@@ -1,6 +1,7 @@
 import type { ByteRange } from './byte-range.ts';
 import type { ContinuationFlag } from './frame.ts';
 import { MSRP_LIMITS } from './limits.ts';
+import { MessageBytes } from './message-bytes.ts';
 
 /** Whether a message is whole: still open, whole, given up by its sender, or more than it may be. */
 export type Progress =
@@ -22,11 +23,13 @@ export class IncomingMessage {
   reportWanted = false;
   readonly #maxBytes: number;
   readonly #maxStretches: number;
-  #content: Buffer = Buffer.alloc(0);
+  #bytes: MessageBytes | undefined;
   /** In order, none touching the next. */
   #stretches: readonly Stretch[] = [];
-  /** Length of the message, known from its last chunk. */
-  #total: number | undefined;
+  /** The last chunk came. */
+  #ended = false;
+  /** How far any chunk reached. */
+  #reach = 0;
   /** Where the chunk after the latest one begins: as it claims, and in bytes. */
   #next = { claimed: 1, offset: 0 };
 
@@ -36,42 +39,50 @@ export class IncomingMessage {
     this.#maxStretches = maxStretches;
   }
 
-  /** Bytes of memory it takes: never more than the greatest message, whatever a range claims. */
+  /** Bytes of memory it takes: as what came needs, whatever a range claims. */
   get room(): number {
-    return this.#content.length;
+    return this.#bytes?.room ?? 0;
   }
 
-  /** Takes a whole chunk; without a range it follows the latest one, the first begins the message. */
+  /**
+   * Takes a whole chunk; without a range it follows the latest one, the first begins the message. `bytes` is the message's own
+   * from now: a message of one chunk is that chunk.
+   */
   add(range: ByteRange | undefined, bytes: Buffer, flag: ContinuationFlag): Progress {
     if (flag === '#') return { kind: 'aborted' };
-    const start = range?.start ?? this.#next.claimed;
-    // Some clients count characters: a chunk that follows the latest by its own count follows it in bytes too.
-    const from = start === this.#next.claimed ? this.#next.offset : start - 1;
+    const from = this.#placeOf(range, bytes.length);
     const to = from + bytes.length;
     if (to > this.#maxBytes) return { kind: 'too large' };
-    this.#next = { claimed: (range?.end ?? start - 1 + bytes.length) + 1, offset: to };
-    if (flag === '$') this.#total = to;
+    this.#ended ||= flag === '$';
+    this.#reach = Math.max(this.#reach, to);
+    if (flag === '$' && from === 0 && this.#stretches.length === 0) return { kind: 'whole', content: bytes };
     if (bytes.length > 0) {
-      this.#grow(to);
-      bytes.copy(this.#content, from);
+      this.#bytes ??= new MessageBytes(this.#maxBytes, range?.total ?? undefined);
+      this.#bytes.write(bytes, from);
       this.#stretches = joined(this.#stretches, { from, to });
     }
     if (this.#stretches.length > this.#maxStretches) return { kind: 'too large' };
     return this.#progress();
   }
 
-  #progress(): Progress {
-    if (this.#total === undefined) return { kind: 'open' };
-    const [first = { from: 0, to: 0 }] = this.#stretches;
-    if (first.from > 0 || first.to < this.#total) return { kind: 'open' };
-    return { kind: 'whole', content: this.#content.subarray(0, this.#total) };
+  /**
+   * Some clients count characters: a chunk that follows the latest by its own count follows it in bytes too. A chunk that brought
+   * less than it claimed was interrupted, and the next one follows what came.
+   */
+  #placeOf(range: ByteRange | undefined, length: number): number {
+    const start = range?.start ?? this.#next.claimed;
+    const from = start === this.#next.claimed ? this.#next.offset : start - 1;
+    const end = start - 1 + length;
+    this.#next = { claimed: Math.min(range?.end ?? end, end) + 1, offset: from + length };
+    return from;
   }
 
-  #grow(size: number): void {
-    if (size <= this.#content.length) return;
-    const grown = Buffer.alloc(Math.min(this.#maxBytes, Math.max(size, 2 * this.#content.length)));
-    this.#content.copy(grown);
-    this.#content = grown;
+  #progress(): Progress {
+    const [first = { from: 0, to: 0 }] = this.#stretches;
+    if (first.from === 0) this.#bytes?.joinTo(first.to);
+    // What came beyond a last chunk was acknowledged too, so it is not cut off.
+    if (!this.#ended || first.from > 0 || first.to < this.#reach) return { kind: 'open' };
+    return { kind: 'whole', content: this.#bytes?.content ?? Buffer.alloc(0) };
   }
 }
 

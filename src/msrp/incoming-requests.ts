@@ -1,18 +1,22 @@
+import type { ByteRange } from './byte-range.ts';
 import { parseByteRange, wholeByteRange } from './byte-range.ts';
 import { MessageRefused } from './errors.ts';
 import type { ContinuationFlag, RequestHead } from './frame.ts';
 import { IncomingMessage } from './incoming-message.ts';
 import type { MsrpLimits } from './limits.ts';
 import type { ReceivedMessage } from './session.ts';
+import type { RoomShare, UnfinishedRoom } from './unfinished-room.ts';
+import type { MsrpUri } from './uri.ts';
 import { parseMsrpPath } from './uri.ts';
 
-/** A SEND read to its end: its body is kept up to the limit, and beyond it only counted. */
+/** A SEND read to its end. */
 export interface WholeRequest {
   readonly head: RequestHead;
+  /** Of the request alone: whoever takes it need not copy it. */
   readonly body: Buffer;
   readonly flag: ContinuationFlag;
-  /** The chunk was longer than any message may be; `body` is empty then. */
-  readonly overlong: boolean;
+  /** Why the body was only read past, and is empty: longer than any message may be, or no room for what is unfinished. */
+  readonly lost?: 'too long' | 'no room' | undefined;
 }
 
 /** What to answer, and whether the message was delivered for the first time. */
@@ -24,65 +28,105 @@ export interface Verdict {
 }
 
 const OK: Verdict = { status: 200, comment: 'OK' };
+/** RFC 4975 §10.5: 413 asks to stop sending this message. */
+const TOO_LARGE: Verdict = { status: 413, comment: 'Larger than we take' };
+const TOO_MANY: Verdict = { status: 413, comment: 'Too many unfinished messages' };
+const NO_ROOM: Verdict = { status: 413, comment: 'No room for unfinished messages now' };
+/** Nothing of it is to come that could be stopped; it may be tried again (RFC 4975 §10.4). */
+const NO_ROOM_AT_LAST: Verdict = { status: 408, comment: 'No room now' };
 /** Some clients send this instead of an empty SEND to see whether we are still there. */
 const HEARTBEAT = /^\s*text\/x-msrp-heartbeat\s*(;|$)/i;
 
 /** Whether a SEND says nothing: a bind or a keep-alive, not a part of any message. */
-export function saysNothing({ head, body, flag, overlong }: WholeRequest): boolean {
-  if (overlong) return false;
-  return HEARTBEAT.test(head.headers.get('content-type') ?? '') || (body.length === 0 && flag === '$');
+export function saysNothing({ head, body, flag, lost }: WholeRequest): boolean {
+  if (lost !== undefined) return false;
+  if (HEARTBEAT.test(head.headers.get('content-type') ?? '')) return true;
+  if (body.length > 0 || flag !== '$') return false;
+  // An empty chunk may still be the last of a message whose others come later.
+  const range = parseByteRange(head.headers.get('byte-range') ?? '');
+  return range === undefined || range.start === 1;
+}
+
+/** A message whose last chunk is still to come. */
+interface Unfinished {
+  readonly message: IncomingMessage;
+  readonly share: RoomShare;
 }
 
 /** The SENDs of one session put together to messages, each handed to the owner once it is whole. */
 export class IncomingRequests {
   readonly #limits: MsrpLimits;
+  readonly #room: UnfinishedRoom;
   readonly #deliver: (message: ReceivedMessage) => Promise<void>;
-  readonly #open = new Map<string, IncomingMessage>();
+  readonly #open = new Map<string, Unfinished>();
   /** Message-IDs refused before their last chunk came. */
   readonly #refused = new Set<string>();
 
-  constructor(limits: MsrpLimits, deliver: (message: ReceivedMessage) => Promise<void>) {
+  constructor(
+    limits: MsrpLimits,
+    room: UnfinishedRoom,
+    deliver: (message: ReceivedMessage) => Promise<void>,
+  ) {
     this.#limits = limits;
+    this.#room = room;
     this.#deliver = deliver;
   }
 
   /** Takes a SEND; resolves with its answer, for the chunk that makes a message whole after the owner took it. */
   async take(request: WholeRequest): Promise<Verdict> {
-    const { head, body, flag, overlong } = request;
+    const { head, body, flag, lost } = request;
     const messageId = head.headers.get('message-id') ?? '';
-    if (saysNothing(request) && !this.#open.has(messageId)) return OK;
+    const isKnown = this.#open.has(messageId) || this.#refused.has(messageId);
+    if (saysNothing(request) && !isKnown) return OK;
+    const range = readRange(head);
     if (messageId === '') return { status: 400, comment: 'No Message-ID' };
-    const rangeText = head.headers.get('byte-range');
-    const range = parseByteRange(rangeText ?? '');
-    if (rangeText !== undefined && range === undefined)
-      return { status: 400, comment: 'Unreadable Byte-Range' };
-    if (this.#refused.has(messageId)) return this.#refuse(messageId, flag);
+    if (range === 'unreadable') return { status: 400, comment: 'Unreadable Byte-Range' };
+    if (readPath(head) === undefined) return { status: 400, comment: 'Unreadable From-Path' };
+    if (this.#refused.has(messageId) || lost === 'too long') return this.#refuse(messageId, flag, TOO_LARGE);
+    if (lost === 'no room') return this.#refuse(messageId, flag, flag === '+' ? NO_ROOM : NO_ROOM_AT_LAST);
 
-    const message = this.#open.get(messageId) ?? this.#newMessage(head);
+    const unfinished = this.#open.get(messageId) ?? this.#begin(head);
+    const { message, share } = unfinished;
     if (head.headers.get('success-report')?.toLowerCase() === 'yes') message.reportWanted = true;
-    const progress = overlong ? ({ kind: 'too large' } as const) : message.add(range, body, flag);
-    this.#open.delete(messageId);
-    if (progress.kind === 'too large') return this.#refuse(messageId, flag);
-    if (progress.kind === 'aborted') return OK;
-    if (progress.kind === 'whole') return await this.#handOver(head, message, progress.content);
-    if (!this.#hasRoomFor(message)) {
-      this.#remember(messageId);
-      return { status: 413, comment: 'Too many unfinished messages' };
+    const progress = message.add(range, body, flag);
+    if (progress.kind === 'too large') return this.#refuse(messageId, flag, TOO_LARGE);
+    if (progress.kind === 'aborted') {
+      this.#drop(messageId);
+      return OK;
     }
-    this.#open.set(messageId, message);
-    return OK;
+    if (progress.kind === 'whole') {
+      this.#open.delete(messageId);
+      try {
+        return await this.#handOver(head, message, progress.content);
+      } finally {
+        share.release();
+      }
+    }
+    this.#open.set(messageId, unfinished);
+    if (!this.#keepsWithinLimits()) return this.#refuse(messageId, '+', TOO_MANY);
+    return share.resize(message.room) ? OK : this.#refuse(messageId, '+', NO_ROOM);
   }
 
-  #newMessage(head: RequestHead): IncomingMessage {
+  /** The session is over: what is unfinished will never be whole. */
+  close(): void {
+    for (const messageId of [...this.#open.keys()]) this.#drop(messageId);
+    this.#refused.clear();
+  }
+
+  #begin(head: RequestHead): Unfinished {
     const { maxMessageBytes, stretches } = this.#limits;
-    return new IncomingMessage(head.headers.get('content-type') ?? '', maxMessageBytes, stretches);
+    const contentType = head.headers.get('content-type') ?? '';
+    return {
+      message: new IncomingMessage(contentType, maxMessageBytes, stretches),
+      share: this.#room.share(),
+    };
   }
 
   async #handOver(head: RequestHead, message: IncomingMessage, content: Buffer): Promise<Verdict> {
     const messageId = head.headers.get('message-id') ?? '';
     if (content.length === 0) return OK;
     try {
-      const fromPath = parseMsrpPath(head.headers.get('from-path') ?? '');
+      const fromPath = readPath(head) ?? [];
       await this.#deliver({ messageId, contentType: message.contentType, content, fromPath });
     } catch (error) {
       // RFC 4975 §10.4: 408 says that it was not delivered in time, and may be tried again.
@@ -92,11 +136,17 @@ export class IncomingRequests {
     return { ...OK, report: { messageId, byteRange: wholeByteRange(content.length) } };
   }
 
-  /** RFC 4975 §10.5: 413 asks to stop sending this message. Chunks under way get the same answer. */
-  #refuse(messageId: string, flag: ContinuationFlag): Verdict {
+  /** Chunks of the message that are under way get the same answer, up to its last. */
+  #refuse(messageId: string, flag: ContinuationFlag, why: Verdict): Verdict {
+    this.#drop(messageId);
     if (flag === '+') this.#remember(messageId);
     else this.#refused.delete(messageId);
-    return { status: 413, comment: `At most ${this.#limits.maxMessageBytes} bytes` };
+    return why;
+  }
+
+  #drop(messageId: string): void {
+    this.#open.get(messageId)?.share.release();
+    this.#open.delete(messageId);
   }
 
   #remember(messageId: string): void {
@@ -106,9 +156,22 @@ export class IncomingRequests {
       this.#refused.delete(oldest);
   }
 
-  #hasRoomFor(message: IncomingMessage): boolean {
-    const taken = [...this.#open.values()].reduce((sum, { room }) => sum + room, 0);
+  #keepsWithinLimits(): boolean {
     const { openMessages, openRoom, maxMessageBytes } = this.#limits;
-    return this.#open.size < openMessages && taken + message.room <= openRoom * maxMessageBytes;
+    const taken = [...this.#open.values()].reduce((sum, { message }) => sum + message.room, 0);
+    return this.#open.size <= openMessages && taken <= openRoom * maxMessageBytes;
+  }
+}
+
+function readRange({ headers }: RequestHead): ByteRange | undefined | 'unreadable' {
+  const text = headers.get('byte-range');
+  return text === undefined ? undefined : (parseByteRange(text) ?? 'unreadable');
+}
+
+function readPath({ headers }: RequestHead): readonly MsrpUri[] | undefined {
+  try {
+    return parseMsrpPath(headers.get('from-path') ?? '');
+  } catch {
+    return undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { noMetrics } from '../../src/core/metrics.ts';
 import { MessageRefused } from '../../src/msrp/errors.ts';
 import type { ContinuationFlag } from '../../src/msrp/frame.ts';
 import type { Verdict, WholeRequest } from '../../src/msrp/incoming-requests.ts';
@@ -7,6 +8,7 @@ import { IncomingRequests } from '../../src/msrp/incoming-requests.ts';
 import type { MsrpLimits } from '../../src/msrp/limits.ts';
 import { MSRP_LIMITS } from '../../src/msrp/limits.ts';
 import type { ReceivedMessage } from '../../src/msrp/session.ts';
+import { UnfinishedRoom } from '../../src/msrp/unfinished-room.ts';
 
 interface Chunk {
   readonly id?: string;
@@ -15,19 +17,11 @@ interface Chunk {
   readonly flag?: ContinuationFlag;
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly overlong?: boolean;
+  readonly lost?: WholeRequest['lost'];
 }
 
 function send(chunk: Chunk): WholeRequest {
-  const {
-    id = 'm1',
-    body = '',
-    range,
-    flag = '$',
-    type = 'text/plain',
-    headers = {},
-    overlong = false,
-  } = chunk;
+  const { id = 'm1', body = '', range, flag = '$', type = 'text/plain', headers = {}, lost } = chunk;
   const fields: Record<string, string> = {
     'to-path': 'msrp://127.0.0.1:2855/abc;tcp',
     'from-path': 'msrp://bob:2/b;tcp',
@@ -37,7 +31,7 @@ function send(chunk: Chunk): WholeRequest {
     ...headers,
   };
   const head = { transactId: 'd93kswow', method: 'SEND', headers: new Map(Object.entries(fields)) };
-  return { head, body: Buffer.from(body), flag, overlong };
+  return { head, body: Buffer.from(body), flag, lost };
 }
 
 class Inbox {
@@ -46,10 +40,15 @@ class Inbox {
   readonly #requests: IncomingRequests;
 
   constructor(limits: Partial<MsrpLimits> = {}) {
-    this.#requests = new IncomingRequests({ ...MSRP_LIMITS, ...limits }, (message) => {
-      this.messages.push(message);
-      return this.refusal === undefined ? Promise.resolve() : Promise.reject(this.refusal);
-    });
+    const all = { ...MSRP_LIMITS, ...limits };
+    this.#requests = new IncomingRequests(
+      all,
+      new UnfinishedRoom(all.unfinishedRoom, noMetrics),
+      (message) => {
+        this.messages.push(message);
+        return this.refusal === undefined ? Promise.resolve() : Promise.reject(this.refusal);
+      },
+    );
   }
 
   async take(chunk: Chunk): Promise<Verdict> {
@@ -145,7 +144,7 @@ describe('a message at the limit', () => {
     const inbox = new Inbox(limits);
     expect(await inbox.status({ body: 'a'.repeat(10) })).to.equal(200);
     expect(await inbox.status({ id: 'm2', body: 'a'.repeat(11) })).to.equal(413);
-    expect(await inbox.status({ id: 'm3', overlong: true })).to.equal(413);
+    expect(await inbox.status({ id: 'm3', lost: 'too long' })).to.equal(413);
     expect(await inbox.status({ id: 'm4', body: 'hello' })).to.equal(200);
     expect(inbox.texts).to.deep.equal(['a'.repeat(10), 'hello']);
   });
