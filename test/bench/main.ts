@@ -4,6 +4,7 @@ import { lampLatency } from './lamp-latency.ts';
 import { lampMillion } from './lamp-million.ts';
 import { lampPublish } from './lamp-publish.ts';
 import { machine } from './machine.ts';
+import { msrp } from './msrp.ts';
 import { parsers } from './parsers.ts';
 import { store } from './store.ts';
 
@@ -18,6 +19,7 @@ import { store } from './store.ts';
 const PARTS: Readonly<Record<string, Part>> = {
   parsers,
   store,
+  msrp,
   'lamp-publish': lampPublish,
   'lamp-latency': lampLatency,
   'lamp-million': lampMillion,

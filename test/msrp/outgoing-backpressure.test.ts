@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { SessionClosed } from '../../src/msrp/errors.ts';
 import type { MsrpLimits } from '../../src/msrp/limits.ts';
 import { MSRP_LIMITS } from '../../src/msrp/limits.ts';
-import { LargeReader } from './large-reader.ts';
+import { LargeMsrpReader } from '../doubles/large-msrp-reader.ts';
 import { RunningEndpoint } from './running-endpoint.ts';
 import type { OpenSession } from './running-endpoint.ts';
 
@@ -11,12 +11,12 @@ const message = { contentType: 'text/plain; charset=utf-8', content: LARGE };
 
 describe('a peer that reads large messages', () => {
   let running: RunningEndpoint;
-  let reader: LargeReader;
+  let reader: LargeMsrpReader;
 
   async function bound(limits: Partial<MsrpLimits> = {}, answers = true): Promise<OpenSession> {
     running = await RunningEndpoint.start({ limits });
     const open = running.open();
-    reader = await LargeReader.bound(running.port(), open.uri, { answers });
+    reader = await LargeMsrpReader.bound(open.uri, { answers });
     return open;
   }
 

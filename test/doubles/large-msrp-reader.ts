@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { PEER, bind } from './running-endpoint.ts';
+import { connect as connectTls } from 'node:tls';
+import { msrpRequest } from './raw-msrp-client.ts';
+
+const OWN = 'msrp://127.0.0.1:9/largereader;tcp';
 
 /** A peer that counts large messages instead of keeping them, and answers and reports each of their chunks. */
-export class LargeReader {
+export class LargeMsrpReader {
   readonly #socket: Socket;
   readonly #answers: boolean;
   /** Whole messages that came. */
@@ -24,13 +27,17 @@ export class LargeReader {
     socket.on('error', () => undefined);
   }
 
-  /** Connects and binds the session of `uri`. */
-  static async bound(port: number, uri: string, options: { answers?: boolean } = {}): Promise<LargeReader> {
-    const socket = connect(port, '127.0.0.1');
-    await once(socket, 'connect');
-    socket.write(bind(uri));
+  /** Connects to where `uri` says and binds its session. */
+  static async bound(uri: string, options: { answers?: boolean } = {}): Promise<LargeMsrpReader> {
+    const port = Number(/:(\d+)\//.exec(uri)?.[1]);
+    const secure = uri.startsWith('msrps:');
+    const address = { host: '127.0.0.1', port };
+    const socket = secure ? connectTls({ ...address, rejectUnauthorized: false }) : connect(address);
+    await once(socket, secure ? 'secureConnect' : 'connect');
+    const headers = ['Message-ID: bind', 'Byte-Range: 1-0/0'];
+    socket.write(msrpRequest({ transactId: 'bind0001', to: uri, from: OWN, headers }));
     await once(socket, 'data');
-    return new LargeReader(socket, options.answers !== false);
+    return new LargeMsrpReader(socket, options.answers !== false);
   }
 
   pause(): void {
@@ -85,7 +92,7 @@ export class LargeReader {
     const [start, end, total] = field('Byte-Range').split(/[-/]/).map(Number);
     this.#last = end === total;
     this.#missing = (end ?? 0) - (start ?? 1) + 1 + `\r\n-------${transactId}$\r\n`.length;
-    const paths = `To-Path: ${field('From-Path')}\r\nFrom-Path: ${PEER}\r\n`;
+    const paths = `To-Path: ${field('From-Path')}\r\nFrom-Path: ${OWN}\r\n`;
     const report = `Message-ID: ${field('Message-ID')}\r\nByte-Range: ${field('Byte-Range')}\r\nStatus: 000 200 OK\r\n`;
     this.#answer =
       `MSRP ${transactId} 200 OK\r\n${paths}-------${transactId}$\r\n` +
