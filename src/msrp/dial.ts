@@ -21,6 +21,8 @@ export async function dial(
   },
 ): Promise<Socket> {
   const { tls, clock, timeout, signal } = options;
+  if (hop.transport.toLowerCase() !== 'tcp')
+    throw new PeerUnreachable(hop.text, new RangeError('only the peer itself can open this transport'));
   const address = { host: hop.host, port: hop.port, allowHalfOpen: true };
   const secure = hop.scheme === 'msrps';
   // The peer's certificate is its own, as ours is; RFC 8122's fingerprint, compared by the session, is what vouches for it.
