@@ -3,8 +3,9 @@ import type { Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { WebSocket } from 'ws';
 
-export type RawProtocol = 'udp' | 'tcp';
+export type RawProtocol = 'udp' | 'tcp' | 'ws';
 
 /** One SIP message as it came. */
 export interface RawMessage {
@@ -31,6 +32,7 @@ export class RawSipClient {
   readonly #target: number;
   #udp: UdpSocket | undefined;
   #tcp: Socket | undefined;
+  #webSocket: WebSocket | undefined;
   #server: Server | undefined;
   #port = 0;
   #stream: Buffer = Buffer.alloc(0);
@@ -43,11 +45,13 @@ export class RawSipClient {
     this.#target = target;
   }
 
-  /** A client of the server at `port` on 127.0.0.1: a UDP socket, or a TCP connection. */
+  /** A client of the server at `port` on 127.0.0.1: a UDP socket, a TCP connection, or a WebSocket (RFC 7118). */
   static async connect(protocol: RawProtocol, port: number): Promise<RawSipClient> {
     const client = new RawSipClient(protocol, port);
     if (protocol === 'udp') {
       await client.#bind();
+    } else if (protocol === 'ws') {
+      await client.#openWebSocket();
     } else {
       const socket = connect(port, '127.0.0.1');
       await once(socket, 'connect');
@@ -69,6 +73,11 @@ export class RawSipClient {
     return client;
   }
 
+  /** What stands in Via: a browser does not know its address (RFC 7118 §5). */
+  get sentBy(): string {
+    return this.protocol === 'ws' ? `raw${this.#port}.invalid` : `127.0.0.1:${this.#port}`;
+  }
+
   /** Our own port. */
   get port(): number {
     return this.#port;
@@ -82,6 +91,7 @@ export class RawSipClient {
   send(message: string | Buffer): void {
     const bytes = typeof message === 'string' ? Buffer.from(message) : message;
     if (this.#udp !== undefined) this.#udp.send(bytes, this.#target, '127.0.0.1');
+    else if (this.#webSocket !== undefined) this.#webSocket.send(bytes.toString());
     else this.#tcp?.write(bytes);
   }
 
@@ -110,8 +120,12 @@ export class RawSipClient {
     }
   }
 
-  /** Ends a TCP connection; resolves once the server has ended it too. */
+  /** Ends a connection; resolves once the server has ended it too. */
   async disconnect(): Promise<void> {
+    if (this.#webSocket !== undefined) {
+      this.#webSocket.close();
+      await once(this.#webSocket, 'close');
+    }
     if (this.#tcp === undefined) return;
     this.#tcp.end();
     await once(this.#tcp, 'close');
@@ -123,6 +137,7 @@ export class RawSipClient {
       await once(this.#udp, 'close');
     }
     this.#tcp?.destroy();
+    this.#webSocket?.terminate();
     if (this.#server !== undefined) {
       this.#server.close();
       await once(this.#server, 'close');
@@ -136,6 +151,15 @@ export class RawSipClient {
     socket.on('message', (datagram) => this.#arrived(datagram));
     this.#udp = socket;
     this.#port = socket.address().port;
+  }
+
+  async #openWebSocket(): Promise<void> {
+    const socket = new WebSocket(`ws://127.0.0.1:${this.#target}`, 'sip');
+    socket.once('upgrade', (response) => (this.#port = response.socket.localPort ?? 0));
+    await once(socket, 'open');
+    socket.on('error', () => undefined);
+    socket.on('message', (content: Buffer) => this.#arrived(content));
+    this.#webSocket = socket;
   }
 
   #take(socket: Socket): void {
@@ -226,7 +250,7 @@ export function rawRequest(parts: RawRequestParts): Buffer {
   const branch = parts.branch ?? `z9hG4bK${uniqueWord()}`;
   const head = [
     `${method} ${uri} SIP/2.0`,
-    `Via: SIP/2.0/${client.protocol.toUpperCase()} 127.0.0.1:${client.port};branch=${branch};rport`,
+    `Via: SIP/2.0/${client.protocol.toUpperCase()} ${client.sentBy};branch=${branch};rport`,
     'Max-Forwards: 70',
     `From: ${parts.from ?? `<sip:caller@example.test>;tag=${uniqueWord()}`}`,
     `To: ${parts.to ?? `<${uri}>`}`,
@@ -240,8 +264,8 @@ export function rawRequest(parts: RawRequestParts): Buffer {
 
 /** A Contact header that leads to `client`. */
 export function contactOf(client: RawSipClient): string {
-  const transport = client.protocol === 'tcp' ? ';transport=tcp' : '';
-  return `Contact: <sip:peer@127.0.0.1:${client.port}${transport}>`;
+  const transport = client.protocol === 'udp' ? '' : `;transport=${client.protocol}`;
+  return `Contact: <sip:peer@${client.sentBy}${transport}>`;
 }
 
 /** The bytes of a response to a request that came. */

@@ -5,6 +5,8 @@ import { noMetrics } from '../../src/core/metrics.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import type { WebSocketListener } from '../../src/web-socket/listener.ts';
+import { startWebSocketListener } from '../../src/web-socket/listener.ts';
 import { RawSipClient } from '../doubles/raw-sip-client.ts';
 import type { RawProtocol } from '../doubles/raw-sip-client.ts';
 import { connectApplication } from './application.ts';
@@ -22,6 +24,7 @@ export class RunningEngine {
   readonly engine: Engine;
   readonly #applications = new Set<SrfApplication>();
   readonly #peers: RawSipClient[] = [];
+  #webSockets: WebSocketListener | undefined;
 
   private constructor(engine: Engine) {
     this.engine = engine;
@@ -43,6 +46,19 @@ export class RunningEngine {
       metrics: noMetrics,
     });
     return new RunningEngine(engine);
+  }
+
+  /** Takes SIP over WebSockets as well. */
+  async attachWebSockets(): Promise<void> {
+    const listener = await startWebSocketListener({
+      address: { protocol: 'ws', host: '127.0.0.1', port: 0 },
+      subprotocols: ['sip'],
+      clock: systemClock,
+      logger: silentLogger,
+      metrics: noMetrics,
+    });
+    this.#webSockets = listener;
+    listener.take('sip', { maxMessageBytes: 512 * 1024, onStream: this.engine.attach(listener.address) });
   }
 
   port(protocol: RawProtocol): number {
@@ -74,6 +90,7 @@ export class RunningEngine {
     for (const application of this.#applications) this.disconnect(application);
     await Promise.all(this.#peers.splice(0).map((peer) => peer.close()));
     await this.engine.close();
+    await this.#webSockets?.close();
   }
 }
 

@@ -110,7 +110,7 @@ async function addressesOf(hosts: readonly Host[], resolver: HostResolver): Prom
 
 /** RFC 6761 §6.4: the names WebSocket clients give themselves, that have none (RFC 7118 §5). */
 function isNowhere(host: string): boolean {
-  return /\.invalid$/i.test(host);
+  return /(^|\.)invalid$/i.test(host);
 }
 
 /** RFC 6761 §6.3: DNS is not asked about it. */

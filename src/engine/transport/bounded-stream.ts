@@ -16,7 +16,6 @@ export class BoundedStream {
     this.#stream = stream;
     this.#remote = remote;
     this.#context = context;
-    stream.on('drain', () => this.#drained());
     stream.on('error', (error) => {
       this.#failure ??= error;
     });
@@ -43,6 +42,7 @@ export class BoundedStream {
     }
     const written = new Promise<void>((resolve, reject) => {
       this.#stream.write(bytes, (error) => {
+        if (this.#stream.writableLength === 0) this.#drained();
         // A write that was under way when the socket was destroyed ends without an error.
         const failed = this.#stream.destroyed || (error !== undefined && error !== null);
         if (failed) reject(new TransportError('the connection broke', { cause: error ?? this.#failure }));

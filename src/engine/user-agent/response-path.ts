@@ -1,15 +1,17 @@
 import type { Via } from '../message/via.ts';
 import type { ResponsePath } from '../transaction/server-transaction.ts';
 import type { Endpoint, Flow, ReceivedMessage, TransportLayer } from '../transport/transport.ts';
+import { isWebSocket } from '../transport/transport.ts';
 
 const DEFAULT_PORT = 5060;
 
-/** A response over UDP goes to one place. */
-class DatagramPath implements ResponsePath {
-  readonly reliable = false;
+/** A response that goes to one place or nowhere. */
+class DirectPath implements ResponsePath {
+  readonly reliable: boolean;
   readonly #flow: Flow;
 
   constructor(flow: Flow) {
+    this.reliable = flow.remote.protocol !== 'udp';
     this.#flow = flow;
   }
 
@@ -47,15 +49,17 @@ class DetourPath implements ResponsePath {
 
 /**
  * RFC 3261 §18.2.2 with RFC 3581 §4: a response goes back the way its request came. Over UDP, to the port the sender
- * says in Via unless it asked for the one it sent from; over a connection that is gone, by a new one to that port.
+ * says in Via unless it asked for the one it sent from; over a connection that is gone, by a new one to that port. No new
+ * one can be made to a client that came by WebSocket (RFC 7118 §5).
  */
 export function responsePath(
   via: Via,
   { flow, source }: ReceivedMessage,
   transport: TransportLayer,
 ): ResponsePath {
+  if (isWebSocket(source)) return new DirectPath(flow);
   const port = via.port ?? DEFAULT_PORT;
   if (source.protocol !== 'udp') return new DetourPath({ ...source, port }, transport, flow);
-  if (via.params.has('rport') || port === source.port) return new DatagramPath(flow);
+  if (via.params.has('rport') || port === source.port) return new DirectPath(flow);
   return new DetourPath({ ...source, port }, transport);
 }

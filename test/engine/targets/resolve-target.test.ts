@@ -42,6 +42,21 @@ describe('where a request is sent (RFC 3263 §4)', () => {
     expect(await targets('sip:[2001:db8::1]:5070')).to.deep.equal(['udp 2001:db8::1 5070']);
   });
 
+  it('a WebSocket client is found by the address of its connection, and DNS is not asked', async () => {
+    expect(await targets('sip:a@192.0.2.1:40001;transport=ws')).to.deep.equal(['ws 192.0.2.1 40001']);
+    expect(await targets('sip:a@192.0.2.1:40001;transport=wss')).to.deep.equal(['wss 192.0.2.1 40001']);
+    const resolver = dns({ 'p.example': ['192.0.2.1'] });
+    for (const uri of [
+      'sip:a@p.example;transport=ws',
+      'sip:a@x7.invalid',
+      'sip:a@x7.invalid:5060;transport=tcp',
+    ]) {
+      const error: unknown = await resolveTarget(uri, resolver).catch((reason: unknown) => reason);
+      expect(error, uri).to.be.instanceOf(UnresolvableTarget);
+    }
+    expect(resolver.asked).to.deep.equal([]);
+  });
+
   it('maddr takes the place of the host', async () => {
     expect(await targets('sip:a@b.example;maddr=192.0.2.9')).to.deep.equal(['udp 192.0.2.9 5060']);
     expect(await targets('sip:a@b.example;maddr=[2001:db8::9]')).to.deep.equal(['udp 2001:db8::9 5060']);

@@ -23,6 +23,23 @@ describe('the address peers reach us by', () => {
     expect(addresses.describe()).to.equal('tcp/192.0.2.1:5070,udp/192.0.2.1:5060');
   });
 
+  it('is the listener for WebSockets of a client that came by one', () => {
+    const addresses = new LocalAddresses({
+      local: [at('udp', '192.0.2.1', 5060), at('ws', '192.0.2.1', 8080), at('wss', '0.0.0.0', 8443)],
+    });
+    const plain = addresses.way(at('ws', '192.0.2.1', 8080), at('ws', '198.51.100.7', 5), 'b');
+    expect([plain.via, plain.contact]).to.deep.equal([
+      'WS 192.0.2.1:8080',
+      '<sip:192.0.2.1:8080;transport=ws>',
+    ]);
+    // RFC 7118 §5.2.2: there is no transport=wss.
+    const secure = addresses.way(at('wss', '192.0.2.1', 8443), at('wss', '198.51.100.7', 5), 'b');
+    expect([secure.via, secure.contact]).to.deep.equal([
+      'WSS 192.0.2.1:8443',
+      '<sip:192.0.2.1:8443;transport=ws>',
+    ]);
+  });
+
   it('is in brackets when it is IPv6', () => {
     const local = at('udp', '2001:db8::1', 5060);
     const addresses = new LocalAddresses({ local: [local] });
