@@ -313,7 +313,7 @@ async function startMsrp(config: Config, surroundings: Surroundings): Promise<Ms
   return await startMsrpEndpoint({
     ...surroundings,
     listen: config.MSRP_LISTEN.map(({ protocol, host, port }) => ({ transport: protocol, host, port })),
-    limits: { maxMessageBytes: config.MESSAGE_MAX_BYTES },
+    limits: { maxMessageBytes: config.MESSAGE_MAX_BYTES, chunkOver: config.MSRP_CHUNK_OVER },
     ...(config.MSRP_ADVERTISED_HOST === undefined ? {} : { advertisedHost: config.MSRP_ADVERTISED_HOST }),
     ...(tls === undefined ? {} : { tls }),
   });

@@ -184,6 +184,10 @@ const VARIABLES = z.object({
     'PEM file with the certificate for MSRP over TLS. Unset: a self-signed one is made in DATA_DIR at first start.',
   ),
   MSRP_TLS_KEY: variable(z.string().default(''), 'PEM file with the key of MSRP_TLS_CERTIFICATE.'),
+  MSRP_CHUNK_OVER: variable(
+    count(0, 10_000_000).default(0),
+    'Texts longer than so many bytes go out over MSRP in chunks of 2048, which lets other sessions on the same connection, as behind a relay, take turns. 0: never; widespread clients take each chunk for a text, or fail.',
+  ),
   DATA_DIR: variable(z.string().min(1).default('./data'), 'Folder for what the program makes itself.'),
   AUTO_REPLY: variable(
     z.string().min(1).max(1000).default('I am offline but you can type a message'),
