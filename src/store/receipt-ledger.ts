@@ -117,7 +117,7 @@ export class ReceiptLedger implements ReceiptStore {
       const query = trx('receipt_request')
         .join('message', 'message.id', 'receipt_request.text_id')
         .where({ 'receipt_request.mailbox_id': mailbox.id, imdn_hash: hashOfImdn(messageId) })
-        .whereLike('dispositions', '%display%')
+        .where('dispositions', 'like', '%display%')
         .orderBy('message.id')
         .limit(1)
         .select('message.id', 'message.mailbox_id', 'message.author', 'displayed_at');

@@ -1,4 +1,8 @@
 import { expect } from 'chai';
+import type { Knex } from 'knex';
+import knexModule from 'knex';
+import * as receipts from '../../schema/004-receipts.ts';
+import { migrationSource } from '../../schema/migrations.ts';
 import { StoreUnavailable } from '../../src/mailbox/ports.ts';
 import type { Mariadb } from '../peers/mariadb.ts';
 import { startMariadb } from '../peers/mariadb.ts';
@@ -74,6 +78,33 @@ describe('the store on MariaDB', function () {
     await store.close();
   });
 
+  it('finishes a migration that a crash interrupted, after whichever statement', async () => {
+    const url = await newUrl();
+    const knex = knexModule.default({ client: 'mysql2', connection: url });
+    try {
+      const all = await migrationSource.getMigrations([]);
+      const getMigrations = (): ReturnType<typeof migrationSource.getMigrations> =>
+        Promise.resolve(all.slice(0, 3));
+      await knex.migrate.latest({ migrationSource: { ...migrationSource, getMigrations } });
+      await knex('mailbox').insert({ id: 1, aor: ALICE.toString(), new_count: 1, wanted_version: 1 });
+      await knex('address').insert({ mailbox_id: 1, aor: ALICE.toString() });
+      await receipts.up(knex);
+      const schema = await schemaOf(knex);
+      await receipts.down(knex);
+      // Each run begins with what the one before it left.
+      let crashes = 0;
+      while (await crashAfter(knex, crashes, () => receipts.up(knex))) crashes += 1;
+      expect(crashes).to.be.above(10);
+      expect(await schemaOf(knex)).to.deep.equal(schema);
+    } finally {
+      await knex.destroy();
+    }
+    // The last run ended without its migration being written down.
+    const store = await openForTest(url);
+    expect((await store.counts(ALICE)).new).to.equal(1);
+    await store.close();
+  });
+
   it('is refused at once when the server is not there', async () => {
     const refused = await openForTest('mysql://mailbox:secret@127.0.0.1:1/none').catch(
       (error: unknown) => error,
@@ -81,3 +112,30 @@ describe('the store on MariaDB', function () {
     expect(refused).to.be.instanceOf(StoreUnavailable);
   });
 });
+
+/** Runs `work` and lets it fail before its statement after `statements` others; whether it came to that. */
+async function crashAfter(knex: Knex, statements: number, work: () => Promise<void>): Promise<boolean> {
+  let run = 0;
+  const crash = (): void => {
+    if (run++ === statements) throw new Error('crashed');
+  };
+  knex.on('query', crash);
+  try {
+    await work();
+    return false;
+  } catch (error) {
+    expect(error).to.have.property('message').that.includes('crashed');
+    return true;
+  } finally {
+    knex.removeListener('query', crash);
+  }
+}
+
+async function schemaOf(knex: Knex): Promise<string[]> {
+  const tables = ['message', 'receipt', 'receipt_request'];
+  const answers: unknown[] = await Promise.all(tables.map((table) => knex.raw(`show create table ${table}`)));
+  return answers.map((answer) => {
+    const [rows] = answer as [{ 'Create Table': string }[]];
+    return rows[0]?.['Create Table'] ?? '';
+  });
+}

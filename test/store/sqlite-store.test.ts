@@ -71,6 +71,18 @@ describe('the store on SQLite', function () {
       { id: 7, aor: 'sip:alice@example.test', new_count: 2, old_count: 0, wanted_version: 5 },
       { id: 8, aor: 'sip:carol@example.test', new_count: 0, old_count: 1, wanted_version: 1 },
     ]);
+    await earlier('message').insert({
+      mailbox_id: 7,
+      unique_hash: Buffer.alloc(32, 1),
+      author: 'sip:bob@example.test',
+      author_name: '',
+      message_id: 'before',
+      content_type: 'text/plain',
+      content: Buffer.from('kept before'),
+      subject: '',
+      urgent: false,
+      received_at: 1,
+    });
     await earlier('publication').insert({
       mailbox_id: 7,
       published_version: 4,
@@ -96,6 +108,9 @@ describe('the store on SQLite', function () {
     });
     await store.deposit(text());
     expect((await store.counts(ALICE)).new).to.equal(3);
+    const [kept] = await store.lease(ALICE, 't', Date.now() + 60_000, 1);
+    expect(kept?.content.toString()).to.equal('kept before');
+    expect(kept).to.include({ expiresAt: null, wrapper: null, receipts: null });
     await store.close();
   });
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import { silentLogger } from '../../src/core/logger.ts';
+import type { Metrics } from '../../src/core/metrics.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import type { Clock } from '../../src/core/clock.ts';
@@ -18,7 +19,7 @@ const NODE = 'node-1';
 const MINUTE = 60_000;
 
 /** A clock that runs, and that a test can set forward. */
-class ShiftedClock implements Clock {
+export class ShiftedClock implements Clock {
   shift = 0;
   now(): number {
     return systemClock.now() + this.shift;
@@ -34,6 +35,8 @@ export async function openForTest(
     readonly clock?: Clock;
     readonly dirty?: string[];
     readonly onlyLook?: boolean;
+    readonly metrics?: Metrics;
+    readonly onReceiptDue?: () => void;
   } = {},
 ): Promise<Store> {
   return await openStore({
@@ -42,7 +45,8 @@ export async function openForTest(
     clock: options.clock ?? systemClock,
     random: systemRandom,
     logger: silentLogger,
-    metrics: noMetrics,
+    metrics: options.metrics ?? noMetrics,
+    onReceiptDue: () => options.onReceiptDue?.(),
     onlyLook: options.onlyLook ?? false,
     onSummaryDirty: (owner) => options.dirty?.push(owner.toString()),
   });
