@@ -4,6 +4,8 @@ import type { TextFollowUp } from './app-receipts.ts';
 import { prepareFollowUp } from './app-receipts.ts';
 import type { Voicemail } from './app-voicemail.ts';
 import { prepareVoicemail } from './app-voicemail.ts';
+import type { WebSockets } from './app-web-socket.ts';
+import { startWebSockets } from './app-web-socket.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { withDeadline } from './core/deadline.ts';
@@ -21,6 +23,7 @@ import { Retrievals } from './mailbox/retrieval.ts';
 import { SessionMode } from './mailbox/session-mode.ts';
 import type { MsrpEndpoint } from './msrp/endpoint.ts';
 import { startMsrpEndpoint } from './msrp/endpoint.ts';
+import type { KeyAndCertificate } from './msrp/self-signed-certificate.ts';
 import { selfSignedCertificate } from './msrp/self-signed-certificate.ts';
 import type { LampTotals } from './mwi/ports.ts';
 import type { Publisher, PublisherOptions } from './mwi/publisher.ts';
@@ -67,6 +70,8 @@ export interface App {
   /** What the SIP server listens on, as it says itself: `udp/127.0.0.1:5060,tcp/127.0.0.1:5060`. */
   readonly sip: string;
   readonly msrp: MsrpEndpoint['listeners'];
+  /** Where SIP and MSRP are taken over WebSockets. */
+  readonly webSockets: WebSockets['addresses'];
   /** Where what a voicemail says over HTTP goes. */
   readonly voicemail: VoicemailIntake;
   /** How many lamps there are, and how many are not as they should be. @throws StoreUnavailable */
@@ -118,11 +123,15 @@ async function start(
   stops.push(() => presence?.stop());
   await presence?.restore((kept) => dialogs.restore(kept));
 
-  const endpoint = await startMsrp(config, surroundings);
+  const tls = wantsTls(config) ? await certificate(config, surroundings) : undefined;
+  const endpoint = await startMsrp(config, surroundings, tls);
   stops.push(() => endpoint.close());
 
   const engine = await startBuiltInEngine(config, surroundings);
   if (engine !== undefined) stops.push(() => engine.close());
+
+  const webSockets = await startWebSockets(config, surroundings, { endpoint, engine, tls });
+  stops.push(() => webSockets.close());
 
   const agent = new SipAgent({
     ...surroundings,
@@ -228,6 +237,7 @@ async function start(
   return {
     sip,
     msrp: endpoint.listeners,
+    webSockets: webSockets.addresses,
     voicemail: voicemail.intake,
     totals: () => store.totals(clock.now()),
     ready,
@@ -307,9 +317,17 @@ async function open(
   });
 }
 
-async function startMsrp(config: Config, surroundings: Surroundings): Promise<MsrpEndpoint> {
-  const wantsTls = config.MSRP_LISTEN.some(({ protocol }) => protocol === 'tls');
-  const tls = wantsTls ? await certificate(config, surroundings) : undefined;
+function wantsTls(config: Config): boolean {
+  return [...config.MSRP_LISTEN, ...config.WS_LISTEN].some(
+    ({ protocol }) => protocol === 'tls' || protocol === 'wss',
+  );
+}
+
+async function startMsrp(
+  config: Config,
+  surroundings: Surroundings,
+  tls: KeyAndCertificate | undefined,
+): Promise<MsrpEndpoint> {
   return await startMsrpEndpoint({
     ...surroundings,
     listen: config.MSRP_LISTEN.map(({ protocol, host, port }) => ({ transport: protocol, host, port })),
@@ -319,10 +337,7 @@ async function startMsrp(config: Config, surroundings: Surroundings): Promise<Ms
   });
 }
 
-async function certificate(
-  config: Config,
-  surroundings: Surroundings,
-): Promise<{ key: string; cert: string }> {
+async function certificate(config: Config, surroundings: Surroundings): Promise<KeyAndCertificate> {
   if (config.MSRP_TLS_CERTIFICATE !== '') {
     const [cert, key] = await Promise.all([
       readFile(config.MSRP_TLS_CERTIFICATE, 'utf8'),
@@ -333,11 +348,13 @@ async function certificate(
   return await selfSignedCertificate(join(config.DATA_DIR, 'tls'), surroundings);
 }
 
+type BuiltInEngine = Pick<Engine, 'control' | 'attach' | 'close'> & { readonly secret: string };
+
 /** The engine of our own, unless drachtio-servers take its place. */
 async function startBuiltInEngine(
   config: Config,
   surroundings: Surroundings,
-): Promise<(Engine & { readonly secret: string }) | undefined> {
+): Promise<BuiltInEngine | undefined> {
   if (config.DRACHTIO_SERVERS.length > 0) return undefined;
   const secret = hexToken(surroundings.random, 128);
   const engine = await startEngine({
@@ -347,5 +364,6 @@ async function startBuiltInEngine(
     secret,
     holdUntilServed: OPENING_LIMIT,
   });
-  return { sip: engine.sip, control: engine.control, close: () => engine.close(), secret };
+  const { control, attach, close } = engine;
+  return { control, attach, close, secret };
 }

@@ -58,6 +58,11 @@ export function listOf<T>(parse: (item: string) => T | undefined): (text: string
   };
 }
 
+/** The empty text is the empty list. */
+export function noneOr<T>(parse: (text: string) => T[] | undefined): (text: string) => T[] | undefined {
+  return (text) => (text === '' ? [] : parse(text));
+}
+
 export function hostPort(text: string): HostPort | undefined {
   const match = /^(\[[0-9a-fA-F:.]+\]|[^:\s/]+):(\d+)$/.exec(text);
   const number = port(match?.[2]);
@@ -92,6 +97,11 @@ export function domain(text: string): string | undefined {
     : undefined;
 }
 
+/** A web page's origin as browsers write it (RFC 6454 §6.2). */
+export function origin(text: string): string | undefined {
+  return /^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?$/i.test(text) ? text.toLowerCase() : undefined;
+}
+
 export function sipUri(text: string): string | undefined {
   return /^sips?:[^\s<>"]+$/.test(text) ? text : undefined;
 }
@@ -110,5 +120,5 @@ export function optional<T>(parse: (text: string) => T | undefined, expected: st
 export function wordsOf<W extends string>(allowed: readonly W[]): (text: string) => W[] | undefined {
   const word = (item: string): W | undefined =>
     allowed.find((candidate) => candidate.toLowerCase() === item.toLowerCase());
-  return (text) => (text === '' ? [] : listOf(word)(text));
+  return noneOr(listOf(word));
 }

@@ -9,7 +9,9 @@ import {
   hostPort,
   listOf,
   listenOn,
+  noneOr,
   optional,
+  origin,
   parsed,
   sipUri,
   wordsOf,
@@ -65,11 +67,7 @@ const VARIABLES = z.object({
     z
       .string()
       .default('')
-      .transform((text, context) =>
-        text === ''
-          ? []
-          : parsed(listOf(hostPort), 'HOST:PORT of drachtio-servers, by commas')(text, context),
-      ),
+      .transform(parsed(noneOr(listOf(hostPort)), 'HOST:PORT of drachtio-servers, by commas')),
     'Admin ports of drachtio-servers to use in place of the built-in engine. Keep these ports on loopback or a private network: a drachtio-server does not enforce the secret.',
   ),
   DRACHTIO_SECRET: variable(z.string().default('cymru'), 'Secret of the drachtio-servers.'),
@@ -172,12 +170,28 @@ const VARIABLES = z.object({
       .transform(parsed(listOf(listenOn(['tcp', 'tls'])), 'tcp:HOST:PORT or tls:HOST:PORT, by commas')),
     'Where chat sessions are taken (MSRP).',
   ),
+  WS_LISTEN: variable(
+    z
+      .string()
+      .default('')
+      .transform(parsed(noneOr(listOf(listenOn(['wss', 'ws']))), 'ws:HOST:PORT or wss:HOST:PORT, by commas')),
+    'Where browsers come in, e.g. `wss:0.0.0.0:8443`: SIP and MSRP over WebSockets on one port. Unset: nowhere.',
+  ),
+  WS_ORIGINS: variable(
+    z
+      .string()
+      .default('')
+      .transform(
+        parsed(noneOr(listOf(origin)), 'https://HOST or http://HOST, with :PORT where it has one, by commas'),
+      ),
+    'Web pages that may connect to WS_LISTEN, e.g. `https://chat.example.com`. Unset: any.',
+  ),
   MSRP_ADVERTISED_HOST: variable(
     z
       .string()
       .default('')
       .transform(optional((host) => (ipaddr.isValid(host) ? host : undefined), 'an IP address')),
-    'IP address that clients reach MSRP_LISTEN by, when it is not the one listened on.',
+    'IP address that clients reach MSRP_LISTEN and WS_LISTEN by, when it is not the one listened on.',
   ),
   MSRP_TLS_CERTIFICATE: variable(
     z.string().default(''),
@@ -299,11 +313,14 @@ function conflicts(settings: z.infer<typeof VARIABLES>): ConfigFault[] {
         'needed with more than one of DRACHTIO_SERVERS: the built-in one is reached through one server only',
     });
   }
-  const anywhere = settings.MSRP_LISTEN.some(({ host }) => host === '0.0.0.0' || host === '::');
+  const anywhere = [...settings.MSRP_LISTEN, ...settings.WS_LISTEN].some(
+    ({ host }) => host === '0.0.0.0' || host === '::',
+  );
   if (anywhere && settings.MSRP_ADVERTISED_HOST === undefined) {
     faults.push({
       variable: 'MSRP_ADVERTISED_HOST',
-      problem: 'needed when MSRP_LISTEN is on every address: clients must be told one they can reach',
+      problem:
+        'needed when MSRP_LISTEN or WS_LISTEN is on every address: clients must be told one they can reach',
     });
   }
   if (settings.MESSAGE_ACCOUNT !== undefined && !settings.DOMAINS.includes(settings.MESSAGE_ACCOUNT.host)) {

@@ -36,7 +36,13 @@ export async function serve(): Promise<void> {
           logger,
         });
   logger.info(
-    { sip: app.sip, msrp: app.msrp, domains: config.DOMAINS, account: config.MESSAGE_ACCOUNT.toString() },
+    {
+      sip: app.sip,
+      msrp: app.msrp,
+      webSockets: app.webSockets,
+      domains: config.DOMAINS,
+      account: config.MESSAGE_ACCOUNT.toString(),
+    },
     'text-mailbox is ready',
   );
   const stopAll = async (): Promise<void> => {

@@ -39,15 +39,17 @@ export function ownRanges(listening: string): (readonly [ipaddr.IPv4 | ipaddr.IP
 }
 
 /**
- * The SIP URI of the hop a request came from. Over UDP that is its source; a connection comes from a port nobody
- * listens on, so there the port of its Via counts (RFC 3261 §18.2.2).
+ * The SIP URI of the hop a request came from. Over UDP that is its source, and over a WebSocket, which is found again by
+ * that alone (RFC 7118 §5); another connection comes from a port nobody listens on, so there the port of its Via counts
+ * (RFC 3261 §18.2.2).
  */
 export function previousHop(request: DrachtioRequest): string {
   const protocol = request.protocol.toLowerCase();
   const viaPort = /^SIP\s*\/\s*2\.0\s*\/\s*\w+\s+(?:\[[^\]]*\]|[^\s:;,]+)\s*:\s*(\d+)/i.exec(
     request.get('Via') ?? '',
   )?.[1];
-  const port = protocol === 'udp' ? String(request.source_port) : (viaPort ?? '5060');
+  const fromSource = protocol !== 'tcp' && protocol !== 'tls';
+  const port = fromSource ? String(request.source_port) : (viaPort ?? '5060');
   const host = request.source_address.includes(':') ? `[${request.source_address}]` : request.source_address;
   return `sip:${host}:${port};transport=${protocol}`;
 }
