@@ -10,14 +10,15 @@ const OWN = 'msrp://127.0.0.1:9/largereader;tcp';
 export class LargeMsrpReader {
   readonly #socket: Socket;
   readonly #answers: boolean;
-  /** Whole messages that came. */
-  messages = 0;
+  /** Message-IDs of the whole messages that came, in their order. */
+  readonly messages: string[] = [];
   bytes = 0;
   #head = '';
   /** Of the chunk that comes: its answer, what is missing of it, and whether it ends a message. */
   #answer = '';
   #missing = 0;
   #last = false;
+  #messageId = '';
   #wake: () => void = () => undefined;
 
   private constructor(socket: Socket, answers: boolean) {
@@ -34,10 +35,15 @@ export class LargeMsrpReader {
     const address = { host: '127.0.0.1', port };
     const socket = secure ? connectTls({ ...address, rejectUnauthorized: false }) : connect(address);
     await once(socket, secure ? 'secureConnect' : 'connect');
-    const headers = ['Message-ID: bind', 'Byte-Range: 1-0/0'];
-    socket.write(msrpRequest({ transactId: 'bind0001', to: uri, from: OWN, headers }));
-    await once(socket, 'data');
+    await bind(socket, uri);
     return new LargeMsrpReader(socket, options.answers !== false);
+  }
+
+  /** Binds one more session over the connection; nothing else may come meanwhile. */
+  async share(uri: string): Promise<void> {
+    this.#socket.removeAllListeners('data');
+    await bind(this.#socket, uri);
+    this.#socket.on('data', (bytes: Buffer) => this.#read(bytes));
   }
 
   pause(): void {
@@ -58,7 +64,7 @@ export class LargeMsrpReader {
   }
 
   async waitFor(messages: number): Promise<void> {
-    while (this.messages < messages) {
+    while (this.messages.length < messages) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -73,7 +79,7 @@ export class LargeMsrpReader {
       rest = rest.subarray(part);
       this.#missing -= part;
       if (part === 0 || this.#missing > 0) continue;
-      if (this.#last) this.messages++;
+      if (this.#last) this.messages.push(this.#messageId);
       if (this.#answers) this.answer();
       this.#wake();
     }
@@ -91,12 +97,19 @@ export class LargeMsrpReader {
     const transactId = head.split(' ')[1] ?? '';
     const [start, end, total] = field('Byte-Range').split(/[-/]/).map(Number);
     this.#last = end === total;
+    this.#messageId = field('Message-ID');
     this.#missing = (end ?? 0) - (start ?? 1) + 1 + `\r\n-------${transactId}$\r\n`.length;
     const paths = `To-Path: ${field('From-Path')}\r\nFrom-Path: ${OWN}\r\n`;
-    const report = `Message-ID: ${field('Message-ID')}\r\nByte-Range: ${field('Byte-Range')}\r\nStatus: 000 200 OK\r\n`;
+    const report = `Message-ID: ${this.#messageId}\r\nByte-Range: ${field('Byte-Range')}\r\nStatus: 000 200 OK\r\n`;
     this.#answer =
       `MSRP ${transactId} 200 OK\r\n${paths}-------${transactId}$\r\n` +
       `MSRP r${transactId} REPORT\r\n${paths}${report}-------r${transactId}$\r\n`;
     return bytes.subarray(blank + 4 - before);
   }
+}
+
+async function bind(socket: Socket, uri: string): Promise<void> {
+  const headers = ['Message-ID: bind', 'Byte-Range: 1-0/0'];
+  socket.write(msrpRequest({ transactId: 'bind0001', to: uri, from: OWN, headers }));
+  await once(socket, 'data');
 }

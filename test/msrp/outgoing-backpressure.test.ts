@@ -29,15 +29,39 @@ describe('a peer that reads large messages', () => {
     const { session } = await bound();
     const sent = Array.from({ length: 10 }, () => session.send(message));
     await Promise.all(sent);
-    expect(reader.messages).to.equal(10);
+    expect(reader.messages).to.have.length(10);
     expect(10 * LARGE.length).to.be.greaterThan(MSRP_LIMITS.queuedPerConnection);
   });
 
   it('gets them in chunks of 2048 bytes when it is set so', async () => {
     const { session } = await bound({ chunkOver: 65_536 });
     await Promise.all([session.send(message), session.send(message)]);
-    expect(reader.messages).to.equal(2);
+    expect(reader.messages).to.have.length(2);
     expect(reader.bytes).to.be.greaterThan(2 * LARGE.length);
+  });
+
+  it('gets those of two sessions in turn', async () => {
+    const { session } = await bound();
+    const other = running.open();
+    await reader.share(other.uri);
+    const sent = [1, 2, 3].map((number) => session.send({ ...message, messageId: `a${number}` }));
+    sent.push(...[1, 2, 3].map((number) => other.session.send({ ...message, messageId: `b${number}` })));
+    await Promise.all(sent);
+    expect(reader.messages).to.deep.equal(['a1', 'a2', 'b1', 'a3', 'b2', 'b3']);
+  });
+
+  it('gets a short one of another session between the chunks of a long one', async () => {
+    const { session } = await bound({ chunkOver: 65_536 });
+    const other = running.open();
+    await reader.share(other.uri);
+    const sent = session.send({ ...message, messageId: 'long' });
+    await other.session.send({
+      contentType: 'text/plain',
+      content: Buffer.from('short'),
+      messageId: 'short',
+    });
+    await sent;
+    expect(reader.messages).to.deep.equal(['short', 'long']);
   });
 
   it('may read and answer later than 30 s', async () => {
@@ -63,6 +87,6 @@ describe('a peer that reads large messages', () => {
     for (const outcome of await outcomes) {
       expect(outcome.status === 'rejected' && outcome.reason).to.be.instanceOf(SessionClosed);
     }
-    expect(reader.messages).to.equal(0);
+    expect(reader.messages).to.deep.equal([]);
   });
 });
