@@ -1,47 +1,17 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
-import { parseByteRange } from './byte-range.ts';
+import type { Outcome, OutgoingLink } from './delivery.ts';
+import { Delivery } from './delivery.ts';
 import { SendFailed, SendQueueFull, SendTimedOut, SessionClosed } from './errors.ts';
 import type { MsrpResponse, RequestHead } from './frame.ts';
 import type { MsrpLimits } from './limits.ts';
-import { abortingChunk, chunkLength, messageChunk } from './outgoing-chunks.ts';
-import { ReportedRanges } from './reported-ranges.ts';
+import { abortingChunk, messageChunk } from './outgoing-chunks.ts';
 import type { OutgoingMessage } from './session.ts';
-
-/** The connection a session is bound to, as its sending side sees it. */
-export interface OutgoingLink {
-  /** So much waits for the peer to read that nothing more should be sent now. */
-  readonly isFull: boolean;
-  /** `taken` is called when the system took the last byte; never when the connection is lost before. */
-  write(bytes: Buffer, taken: () => void): void;
-}
-
-interface Outgoing {
-  readonly messageId: string;
-  readonly message: OutgoingMessage;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-  readonly reported: ReportedRanges;
-  /** Bytes that went out. */
-  sent: number;
-  /** Its last chunk went out. */
-  complete: boolean;
-  /** Chunks in flight. */
-  unanswered: number;
-  /** Each was answered 200; a report may still come. */
-  answered: boolean;
-  /** Its sender knows what became of it, or it was begun anew. */
-  settled: boolean;
-  /** Over which its latest chunk went. */
-  link?: OutgoingLink;
-  /** The wait for a report. */
-  timer?: Timer;
-}
 
 /** A request without its response. */
 interface Transaction {
-  readonly outgoing: Outgoing;
+  readonly outgoing: Delivery;
   readonly link: OutgoingLink;
   /** Counts in the window: it went out since the last {@link OutgoingMessages.redirect}. */
   counts: boolean;
@@ -82,11 +52,11 @@ export class OutgoingMessages {
   readonly #options: OutgoingMessagesOptions;
   #toPath: string;
   #relayed: boolean;
-  #waiting: Outgoing[] = [];
+  #waiting: Delivery[] = [];
   /** Some of its chunks went out, or it failed there and its `#` is still to come. */
-  #current: Outgoing | undefined;
+  #current: Delivery | undefined;
   /** Begun and not settled. */
-  readonly #open = new Set<Outgoing>();
+  readonly #open = new Set<Delivery>();
   readonly #transactions = new Map<string, Transaction>();
   #inFlight = 0;
   /** Undefined until the first message was answered: does this peer report at all? */
@@ -132,10 +102,9 @@ export class OutgoingMessages {
     const half = this.#current;
     this.#current = undefined;
     if (half === undefined || half.settled) return;
-    half.settled = true;
+    half.settle();
     this.#open.delete(half);
-    const { messageId, message, resolve, reject } = half;
-    this.#waiting.unshift(this.#outgoing(messageId, message, resolve, reject));
+    this.#waiting.unshift(this.#delivery(half.messageId, half.message, half.outcome));
   }
 
   /** A former connection closed. What went over it and was not delivered for sure is rejected. */
@@ -161,7 +130,7 @@ export class OutgoingMessages {
         return;
       }
       const messageId = message.messageId ?? hexToken(this.#options.random, 96);
-      this.#waiting.push(this.#outgoing(messageId, message, resolve, reject));
+      this.#waiting.push(this.#delivery(messageId, message, { resolve, reject }));
       this.#fillWindow();
     });
   }
@@ -186,8 +155,8 @@ export class OutgoingMessages {
     const outgoing = [...this.#open].find((each) => each.messageId === messageId);
     if (outgoing === undefined) return;
     if (status === '200') {
-      outgoing.reported.add(parseByteRange(headers.get('byte-range') ?? ''));
-      if (this.#isReported(outgoing)) this.#deliver(outgoing);
+      outgoing.report(headers.get('byte-range') ?? '');
+      if (outgoing.isReported) this.#deliver(outgoing);
     } else {
       this.#fail(outgoing, new SendFailed(Number(status), comment));
     }
@@ -201,19 +170,12 @@ export class OutgoingMessages {
     this.#current = undefined;
     for (const [transactId, transaction] of [...this.#transactions]) this.#finish(transactId, transaction);
     for (const outgoing of [...this.#open]) this.#close(outgoing, why);
-    for (const { reject } of this.#waiting) reject(new SessionClosed(why));
+    for (const { outcome } of this.#waiting) outcome.reject(new SessionClosed(why));
     this.#waiting = [];
   }
 
-  #outgoing(
-    messageId: string,
-    message: OutgoingMessage,
-    resolve: () => void,
-    reject: (error: Error) => void,
-  ): Outgoing {
-    const reported = new ReportedRanges(message.content.length, this.#options.limits.stretches);
-    const begun = { sent: 0, complete: false, unanswered: 0, answered: false, settled: false };
-    return { messageId, message, resolve, reject, reported, ...begun };
+  #delivery(messageId: string, message: OutgoingMessage, outcome: Outcome): Delivery {
+    return new Delivery(messageId, message, outcome, this.#options.limits);
   }
 
   get #maySend(): boolean {
@@ -231,14 +193,13 @@ export class OutgoingMessages {
   }
 
   /** The next chunk of a message; the `#` of one that failed half-way. */
-  #launch(outgoing: Outgoing, link: OutgoingLink): void {
-    const { random, limits, fromPath } = this.#options;
+  #launch(outgoing: Delivery, link: OutgoingLink): void {
+    const { random, fromPath } = this.#options;
     const { messageId, message, sent } = outgoing;
     const whole = { toPath: this.#toPath, fromPath, messageId, message };
-    const length = chunkLength(message.content.length, limits);
     const chunk = outgoing.settled
       ? abortingChunk(whole, sent, random)
-      : messageChunk(whole, sent, length, random);
+      : messageChunk(whole, sent, outgoing.chunkLength, random);
     if (!outgoing.settled) {
       outgoing.sent = chunk.end;
       outgoing.complete = chunk.end === message.content.length;
@@ -272,15 +233,15 @@ export class OutgoingMessages {
   }
 
   /** A peer that never reports must not cost every message the whole wait. */
-  #answered(outgoing: Outgoing): void {
+  #answered(outgoing: Delivery): void {
     if (outgoing.settled) return;
-    if (this.#isReported(outgoing)) {
+    if (outgoing.isReported) {
       this.#deliver(outgoing);
       return;
     }
     const { clock, limits } = this.#options;
     outgoing.answered = true;
-    const wanted = outgoing.message.successReport !== false;
+    const wanted = outgoing.wantsReport;
     const wait = wanted && this.#peerReports !== false ? limits.reportWait : limits.silentReportWait;
     outgoing.timer = clock.after(wait, () => {
       if (wanted) this.#peerReports ??= false;
@@ -288,44 +249,29 @@ export class OutgoingMessages {
     });
   }
 
-  /**
-   * RFC 4975 §7.1.2: reports whose ranges together cover the message. A report on its end alone will do once each chunk was
-   * answered: some clients report the last chunk only, or count characters.
-   */
-  #isReported({ reported, complete, unanswered, message }: Outgoing): boolean {
-    if (!complete) return false;
-    const inOneChunk = chunkLength(message.content.length, this.#options.limits) === message.content.length;
-    return reported.coverAll || (reported.reachEnd && (unanswered === 0 || inOneChunk));
-  }
-
   /** A 200 of a peer that reports, or of a relay, is not the last word. */
-  #reportIsDue({ message }: Outgoing): boolean {
-    return message.successReport !== false && (this.#peerReports === true || this.#relayed);
+  #reportIsDue({ wantsReport }: Delivery): boolean {
+    return wantsReport && (this.#peerReports === true || this.#relayed);
   }
 
-  #close(outgoing: Outgoing, why: string): void {
+  #close(outgoing: Delivery, why: string): void {
     if (outgoing === this.#current) this.#current = undefined;
     if (outgoing.answered && !this.#reportIsDue(outgoing)) this.#deliver(outgoing);
     else this.#fail(outgoing, new SessionClosed(why));
   }
 
-  #deliver(outgoing: Outgoing): void {
-    if (this.#settle(outgoing)) outgoing.resolve();
+  #deliver(outgoing: Delivery): void {
+    if (!outgoing.settle()) return;
+    this.#open.delete(outgoing);
+    outgoing.outcome.resolve();
   }
 
   /** RFC 4975 §10.5: after a refusal no more of the message is sent. */
-  #fail(outgoing: Outgoing, error: Error): void {
-    if (!this.#settle(outgoing)) return;
-    outgoing.reject(error);
+  #fail(outgoing: Delivery, error: Error): void {
+    if (!outgoing.settle()) return;
+    this.#open.delete(outgoing);
+    outgoing.outcome.reject(error);
     const needless = error instanceof SendFailed && error.status === NO_SUCH_SESSION;
     if (outgoing === this.#current && needless) this.#current = undefined;
-  }
-
-  #settle(outgoing: Outgoing): boolean {
-    if (outgoing.settled) return false;
-    outgoing.settled = true;
-    this.#open.delete(outgoing);
-    outgoing.timer?.cancel();
-    return true;
   }
 }

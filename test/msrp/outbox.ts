@@ -1,7 +1,7 @@
+import type { OutgoingLink } from '../../src/msrp/delivery.ts';
 import { SendFailed } from '../../src/msrp/errors.ts';
 import type { MsrpLimits } from '../../src/msrp/limits.ts';
 import { MSRP_LIMITS } from '../../src/msrp/limits.ts';
-import type { OutgoingLink } from '../../src/msrp/outgoing-messages.ts';
 import { OutgoingMessages } from '../../src/msrp/outgoing-messages.ts';
 import { FakeClock, settle } from '../doubles/fake-clock.ts';
 import { seededRandom } from '../doubles/seeded-random.ts';
