@@ -87,7 +87,7 @@ const VARIABLES = z.object({
   ),
   OUTBOUND_PROXY: variable(
     z.string().default('').transform(optional(sipUri, 'a SIP URI')),
-    'Proxy for the MESSAGEs that hand texts to phones without MSRP, and for NOTIFYs with MWI_UNSOLICITED. Unset: the proxy the request came from.',
+    'Proxy for the MESSAGEs that hand texts to phones without MSRP and receipts to senders, and for NOTIFYs with MWI_UNSOLICITED. Unset: the proxy the request came from.',
   ),
   PRESENCE_SERVER: variable(
     z.string().default('').transform(optional(sipUri, 'a SIP URI')),

@@ -33,7 +33,7 @@ export const RECEIPT_LIMITS = {
 /** The pace at which texts that are too old are taken away. Times in ms. */
 export const EXPIRY_LIMITS = {
   /** Longest pause between two looks: another node may have kept a text that expires sooner. */
-  pollCeiling: 5_000,
+  pollCeiling: 2_000,
   /** Shortest pause between two sweeps. */
   gap: 250,
   /** Texts taken away in one sweep, which is one transaction: deposits go between two of them. */
