@@ -44,7 +44,10 @@ export const msrp: Part = {
       parser,
       linesAlone: alone,
       linesStored: stored,
-      storedOfAlone: share(stored['tcp'], alone['tcp'], 'perSecond'),
+      storedOfAlone: {
+        perSecond: share(stored['tcp'], alone['tcp'], 'perSecond'),
+        cpuMicrosecondsPerLine: share(stored['tcp'], alone['tcp'], 'cpuMicrosecondsPerLine'),
+      },
       large: { ...large, outInChunksMBps: await sent(bench, chunked, 'tcp') },
     };
   },
@@ -54,7 +57,7 @@ async function overBoth(
   measure: (transport: Transport) => Promise<Figures>,
 ): Promise<Record<string, Figures | number>> {
   const [tcp, tls] = [await measure('tcp'), await measure('tls')];
-  const ratios = Object.keys(tcp).filter((name) => /perSecond|MBps/.test(name));
+  const ratios = Object.keys(tcp).filter((name) => /perSecond|cpuMicroseconds|MBps/.test(name));
   const tlsOfPlain = Object.fromEntries(ratios.map((name) => [name, share(tls, tcp, name)]));
   return { tcp, tls, tlsOfPlain };
 }
