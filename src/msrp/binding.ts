@@ -31,9 +31,10 @@ export class Binding {
    * Whether a request comes from the peer of this session rather than from somebody else behind the same connection.
    *
    * A connection of its own vouches for the peer. One that several sessions share, as back-to-back user agents do, or that leads
-   * to a relay, does not: there From-Path must go on as it began. RFC 4975 §7.3 gives nothing else to tell by. It is not compared
-   * with the path in the SDP, whose addresses session border controllers rewrite; session-ids alone, which they must keep, and
-   * which a relay fills in with what it gave its client. A relay reports failures with its own part of the path only.
+   * to a relay, does not: there From-Path must go on as it began. Session-ids are compared, not addresses, which session border
+   * controllers rewrite (RFC 6714); nor the path of the SDP, since back-to-back user agents name themselves as they like. A relay
+   * puts in what it gave to the client it forwards for, so another cannot pass for the peer; the failures it reports itself bear
+   * the first part of the path only.
    */
   isPeer(head: RequestHead): boolean {
     if (!this.#relayed && this.connection.members <= 1) return true;

@@ -14,6 +14,7 @@ import { serializeRequest } from './serializer.ts';
 import type { MsrpSession, OutgoingMessage, RemoteSide, SessionHandlers } from './session.ts';
 import type { SessionEvent, SessionState } from './session-machine.ts';
 import { transition } from './session-machine.ts';
+import type { UnfinishedRoom } from './unfinished-room.ts';
 import type { MsrpUri } from './uri.ts';
 
 export interface ChatSessionOptions {
@@ -22,6 +23,8 @@ export interface ChatSessionOptions {
   readonly remote: RemoteSide;
   readonly handlers: SessionHandlers;
   readonly limits: MsrpLimits;
+  /** Of the endpoint, for what is unfinished. */
+  readonly room: UnfinishedRoom;
   readonly clock: Clock;
   readonly random: Random;
   /** Whether the certificate shown on a connection is one the peer named, or it named none. */
@@ -35,9 +38,9 @@ export interface ChatSessionOptions {
 /** What keeps a request from a session. */
 export type Refusal = Pick<Verdict, 'status' | 'comment'>;
 
-/** RFC 4975 §10.7. */
+/** RFC 4975 §10.8. */
 const ENDED: Verdict = { status: 481, comment: 'The session has ended' };
-/** RFC 4975 §10.9. */
+/** RFC 4975 §10.10. */
 const ELSEWHERE: Refusal = { status: 506, comment: 'Bound to another connection' };
 /** RFC 4975 §10.3. */
 const MISTRUSTED: Refusal = { status: 403, comment: 'Not the certificate of the offer' };
@@ -63,11 +66,11 @@ export class ChatSession implements MsrpSession {
   #formerTimer: Timer | undefined;
 
   constructor(options: ChatSessionOptions) {
-    const { id, local, remote, handlers, limits, clock, random } = options;
+    const { id, local, remote, handlers, limits, room, clock, random } = options;
     this.id = id;
     this.#options = options;
     this.#remote = remote;
-    this.#incoming = new IncomingRequests(limits, (message) => handlers.onMessage(message));
+    this.#incoming = new IncomingRequests(limits, room, (message) => handlers.onMessage(message));
     this.#outgoing = new OutgoingMessages({
       toPath: this.#toPath,
       fromPath: local.text,
@@ -329,6 +332,7 @@ export class ChatSession implements MsrpSession {
     this.#bindTimer.cancel();
     this.#formerTimer?.cancel();
     this.#dialing.abort();
+    this.#incoming.close();
     this.#outgoing.end(why);
     this.#current?.leave();
     this.#former?.leave();

@@ -20,6 +20,8 @@ export interface ConnectionOwner {
   onResponse(connection: MsrpConnection, response: MsrpResponse): void;
   /** What came is no MSRP; the connection ends. `head` is of a request that can be answered. */
   onMalformed(connection: MsrpConnection, error: Error, head?: RequestHead): void;
+  /** A session runs over the connection from now. */
+  onJoined(): void;
   onClosed(connection: MsrpConnection): void;
 }
 
@@ -86,6 +88,7 @@ export class MsrpConnection {
   /** A session runs over the connection from now. */
   join(member: ConnectionMember): void {
     this.#members.add(member);
+    this.#owner.onJoined();
     if (!this.#deaf) this.#end?.cancel();
   }
 

@@ -18,6 +18,7 @@ import type { ListenerAddress, MsrpTransport, RunningListener } from './listener
 import { listen } from './listener.ts';
 import type { MsrpSession, RemoteSide, SessionHandlers } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
+import { UnfinishedRoom } from './unfinished-room.ts';
 import type { MsrpUri } from './uri.ts';
 import { localMsrpUri } from './uri.ts';
 
@@ -72,6 +73,7 @@ class Endpoint implements MsrpEndpoint {
   readonly #options: MsrpEndpointOptions;
   readonly #limits: MsrpLimits;
   readonly #registry: SessionRegistry;
+  readonly #room: UnfinishedRoom;
   readonly #running: RunningListener[] = [];
   /** Listened on by somebody else. */
   readonly #attached: ListenerAddress[] = [];
@@ -84,6 +86,7 @@ class Endpoint implements MsrpEndpoint {
     this.#options = options;
     this.#limits = { ...MSRP_LIMITS, ...options.limits };
     this.#registry = new SessionRegistry({ ...options, limits: this.#limits });
+    this.#room = new UnfinishedRoom(this.#limits.unfinishedRoom, options.metrics);
     this.#open = options.metrics.gauge('msrp_connections', 'MSRP connections that are open');
     this.#mistrusted = options.metrics.counter(
       'msrp_fingerprint_mismatches_total',
@@ -113,7 +116,7 @@ class Endpoint implements MsrpEndpoint {
         ...(tls === undefined ? {} : { tls }),
         limits: this.#limits,
         logger,
-        onConnection: (socket) => this.#keep(socket),
+        onConnection: (socket, admit) => this.#keep(socket, admit),
       });
       this.#running.push(running);
     }
@@ -158,6 +161,7 @@ class Endpoint implements MsrpEndpoint {
       remote,
       handlers,
       limits: this.#limits,
+      room: this.#room,
       clock,
       random,
       trusts: (connection, { path, fingerprints }) =>
@@ -201,18 +205,23 @@ class Endpoint implements MsrpEndpoint {
     }
   }
 
-  #keep(socket: Duplex): MsrpConnection {
+  #keep(socket: Duplex, admit?: () => void): MsrpConnection {
     const { clock, logger } = this.#options;
     const owner: ConnectionOwner = {
       onRequest: (from, request) => this.#registry.onRequest(from, request),
       onResponse: (from, response) => this.#registry.onResponse(from, response),
+      onJoined: () => admit?.(),
       onMalformed: (from, error, head) => this.#registry.onMalformed(from, error, head),
       onClosed: (closed) => {
         this.#connections.delete(closed);
         this.#open.set(this.#connections.size);
       },
     };
-    const connection = new MsrpConnection(socket, { limits: this.#limits, clock, logger }, owner);
+    const connection = new MsrpConnection(
+      socket,
+      { limits: this.#limits, room: this.#room, clock, logger },
+      owner,
+    );
     this.#connections.add(connection);
     this.#open.set(this.#connections.size);
     return connection;

@@ -8,7 +8,7 @@ export interface Fingerprint {
 
 /**
  * The hash functions we compare by, the strongest first, as RFC 8122 and as Node name them. MD2 and MD5, which it names too,
- * vouch for nothing any more (§5.1 forbids them).
+ * vouch for nothing any more (§5 forbids them).
  */
 const FUNCTIONS: readonly (readonly [name: string, digest: string])[] = [
   ['sha-512', 'sha512'],

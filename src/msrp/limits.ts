@@ -18,7 +18,7 @@ export interface MsrpLimits {
   readonly head: number;
   /** Transaction identifier (RFC 4975 §9: 4 to 32 characters; some clients use more). */
   readonly transactId: number;
-  /** Connections at one time, on each listener; one more is closed at once. */
+  /** Connections at one time, on each listener; for one more the oldest gives way that no session runs over, or it goes itself. */
   readonly connections: number;
   /** Bytes waiting for a peer that does not read; then its connection is closed. */
   readonly queuedPerConnection: number;

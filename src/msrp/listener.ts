@@ -32,8 +32,8 @@ export async function listen(
     readonly tls?: { readonly key: string; readonly cert: string };
     readonly limits: MsrpLimits;
     readonly logger: Logger;
-    /** A connection that is ready, over TLS after its handshake. */
-    readonly onConnection: (socket: Socket) => void;
+    /** A connection that is ready, over TLS after its handshake. `admit` is to be called once a session runs over it. */
+    readonly onConnection: (socket: Socket, admit: () => void) => void;
   },
 ): Promise<RunningListener> {
   const { tls, limits, logger, onConnection } = options;
@@ -49,20 +49,33 @@ export async function listen(
         handshakeTimeout: limits.strangerTimeout,
       })
     : createServer({ allowHalfOpen: true });
-  server.maxConnections = limits.connections;
   const sockets = new Set<Socket>();
+  /** Over which no session runs yet, the longest there first. */
+  const strangers = new Map<string, Socket>();
   // Over TLS too this is the plain socket, so that one whose handshake never ends is closed with the rest.
   server.on('connection', (socket: Socket) => {
+    const peer = nameOf(socket);
     sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    strangers.set(peer, socket);
+    socket.on('close', () => {
+      sockets.delete(socket);
+      if (strangers.get(peer) === socket) strangers.delete(peer);
+    });
+    if (sockets.size <= limits.connections) return;
+    // Whoever opens many connections and says nothing keeps nobody else out.
+    const [oldest = socket] = strangers.values();
+    logger.warn({ open: limits.connections }, 'MSRP connection closed to make room');
+    oldest.destroy();
   });
-  server.on(secure ? 'secureConnection' : 'connection', onConnection);
+  server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
+    const peer = nameOf(socket);
+    if (!socket.destroyed) onConnection(socket, () => strangers.delete(peer));
+  });
   server.on('tlsClientError', (error: Error, socket: Socket) => {
     logger.debug({ error: error.message }, 'TLS handshake failed');
     // Node leaves a connection open whose handshake took too long.
     socket.destroy();
   });
-  server.on('drop', () => logger.warn({ open: limits.connections }, 'MSRP connection refused'));
   server.listen(wanted.port, wanted.host);
   await once(server, 'listening');
   server.on('error', (error) => logger.error({ error: error.message }, 'MSRP listener'));
@@ -77,4 +90,9 @@ export async function listen(
       await closed;
     },
   };
+}
+
+/** The same for the plain socket and for TLS over it. */
+function nameOf(socket: Socket): string {
+  return `${socket.remoteAddress ?? ''} ${socket.remotePort ?? 0}`;
 }

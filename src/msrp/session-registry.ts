@@ -76,10 +76,18 @@ export class SessionRegistry implements Pick<ConnectionOwner, 'onRequest' | 'onR
     for (const session of [...this.#sessions.values()]) session.close();
   }
 
-  /** RFC 4975 §10: 400 for what cannot be read, 481 for a session nobody knows, 506 for one bound to another connection. */
+  /**
+   * RFC 4975 §10: 400 for what cannot be read, 481 for a session nobody knows, 506 for one bound to another connection. Of a
+   * method nobody knows 501 is said whatever its path (§10.8): AUTH (RFC 4976 §5.1) is meant for a relay, whose URI names no
+   * session, and tells its sender so that we are none.
+   */
   async onRequest(connection: MsrpConnection, request: WholeRequest): Promise<void> {
     const { head } = request;
     this.#requests.add({ method: KNOWN_METHODS.has(head.method) ? head.method : 'other' });
+    if (head.fault === undefined && !KNOWN_METHODS.has(head.method)) {
+      this.#refuse(connection, head, 501, 'Unknown method');
+      return;
+    }
     const id = sessionIdIn(ownUri(head));
     if (id === undefined || head.fault !== undefined) {
       this.#refuse(connection, head, 400, head.fault ?? 'Unreadable path');

@@ -8,7 +8,7 @@ export interface MsrpUri {
   readonly port: number;
   /** '' when there is none: a relay's own URI may lack it. */
   readonly sessionId: string;
-  /** `tcp`, or `ws` over WebSocket, with TLS or without (RFC 7977 §5.2); others nobody has defined yet. */
+  /** `tcp`, or `ws` over WebSocket, with TLS or without (RFC 7977); others nobody has defined yet. */
   readonly transport: string;
   /** The URI as a whole. */
   readonly text: string;
@@ -70,8 +70,10 @@ export function localMsrpUri(parts: {
   readonly host: string;
   readonly port: number;
   readonly sessionId: string;
-  readonly transport: 'tcp' | 'ws';
+  /** By default `tcp`. */
+  readonly transport?: 'tcp' | 'ws';
 }): MsrpUri {
+  const { transport = 'tcp' } = parts;
   const scheme = parts.secure ? 'msrps' : 'msrp';
   const host = parts.host.includes(':') ? `[${parts.host}]` : parts.host;
   return {
@@ -79,8 +81,8 @@ export function localMsrpUri(parts: {
     host: parts.host,
     port: parts.port,
     sessionId: parts.sessionId,
-    transport: parts.transport,
-    text: `${scheme}://${host}:${parts.port}/${parts.sessionId};${parts.transport}`,
+    transport,
+    text: `${scheme}://${host}:${parts.port}/${parts.sessionId};${transport}`,
   };
 }
 

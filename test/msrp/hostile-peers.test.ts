@@ -27,8 +27,8 @@ afterEach(async () => {
   }
 });
 
-describe('a stolen session URI', () => {
-  it('gets 506 on a second connection, and the session stays with the first', async () => {
+describe('a second connection to a bound session', () => {
+  it('gets 506, and the session stays with the first', async () => {
     const endpoint = await start();
     const { client, uri, owner } = await endpoint.bound();
     const thief = await endpoint.connect();
@@ -40,7 +40,7 @@ describe('a stolen session URI', () => {
     expect(owner.told).to.deep.equal(['bound', 'true']);
   });
 
-  it('cannot acknowledge or refuse messages meant for its owner', async () => {
+  it('cannot acknowledge or refuse messages meant for its peer', async () => {
     const endpoint = await start();
     const { client, uri, session } = await endpoint.bound();
     let outcome = 'open';
@@ -62,7 +62,7 @@ describe('a stolen session URI', () => {
     await sent;
   });
 
-  it('used before the session is open belongs to whoever came first', async () => {
+  it('before the session is open is too late: it belongs to whoever came first', async () => {
     const endpoint = await start();
     const prepared = endpoint.endpoint.prepare('tcp');
     const uri = prepared.localPath.map((each) => each.text).join();
@@ -77,7 +77,7 @@ describe('a stolen session URI', () => {
     expect((await second.nextFrame()).status).to.equal(506);
   });
 
-  it('does not bind a session to a connection that was lost before it was open', async () => {
+  it('is welcome when the first was lost before the session was open', async () => {
     const endpoint = await start();
     const prepared = endpoint.endpoint.prepare('tcp');
     const uri = prepared.localPath.map((each) => each.text).join();
@@ -291,14 +291,96 @@ describe('a peer that floods', () => {
     endpoint.openPrepared(prepared);
     expect(await client.nextFrame()).to.include({ transactId: 'bind0001', status: 200 });
   });
+});
 
-  it('with connections has those over the limit closed at once', async () => {
+describe('a peer that opens many connections', () => {
+  it('and says nothing keeps nobody out: the oldest of them is closed for each over the limit', async () => {
+    const endpoint = await start({ connections: 3 });
+    const { client, uri } = await endpoint.bound();
+    const [first, second] = [await endpoint.connect(), await endpoint.connect()];
+    const third = await endpoint.connect();
+    await first.waitForEnd();
+    expect([second.ended, third.ended]).to.deep.equal([false, false]);
+    const { client: newcomer } = await endpoint.bound();
+    await second.waitForEnd();
+    await client.sendBytes(bind(uri, 'ping0001'));
+    expect((await client.nextFrame()).status).to.equal(200);
+    expect([newcomer.ended, third.ended]).to.deep.equal([false, false]);
+  });
+
+  it('with a session over each has those over the limit closed at once', async () => {
     const endpoint = await start({ connections: 2 });
-    const { client } = await endpoint.bound();
-    await endpoint.connect();
+    const [one, two] = [await endpoint.bound(), await endpoint.bound()];
     const third = await endpoint.connect();
     await third.waitForEnd();
-    expect(client.ended).to.equal(false);
+    expect([one.client.ended, two.client.ended]).to.deep.equal([false, false]);
+  });
+
+  it('whose TLS handshakes never end keeps nobody out', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'msrp-tls-'));
+    const tls = await selfSignedCertificate(folder, { clock: systemClock, logger: silentLogger });
+    await rm(folder, { recursive: true });
+    const endpoint = await RunningEndpoint.start({ tls, limits: { connections: 2 } });
+    running.push(endpoint);
+    const silent = await Promise.all(
+      [1, 2].map(async () => {
+        const socket = connect(endpoint.port('tls'), '127.0.0.1');
+        await once(socket, 'connect');
+        return new RawMsrpClient(socket);
+      }),
+    );
+    const { uri } = endpoint.openPrepared(endpoint.endpoint.prepare('tls'));
+    const client = await endpoint.connect('tls');
+    await client.sendBytes(bind(uri));
+    expect((await client.nextFrame()).status).to.equal(200);
+    await Promise.race(silent.map((each) => each.waitForEnd()));
+    expect(silent.filter(({ ended }) => ended)).to.have.length(1);
+    for (const each of silent) each.close();
+  });
+});
+
+describe('a peer that never closes its side', () => {
+  /** Connections the endpoint holds open. */
+  async function counting(): Promise<{ endpoint: RunningEndpoint; open: () => number }> {
+    const seen = { open: 0 };
+    const endpoint = await RunningEndpoint.start({
+      metrics: {
+        counter: () => ({ add: () => undefined }),
+        gauge: (name) => ({
+          set: (value) => {
+            if (name === 'msrp_connections') seen.open = value;
+          },
+        }),
+      },
+    });
+    running.push(endpoint);
+    return { endpoint, open: () => seen.open };
+  }
+
+  it('is cut a moment after we closed ours, when its last session ended', async () => {
+    const { endpoint, open } = await counting();
+    const { client, session } = await endpoint.bound();
+    session.close();
+    await endpoint.clock.advance(1_500);
+    await client.waitForEnd();
+    await endpoint.clock.advance(1_499);
+    expect(open()).to.equal(1);
+    await endpoint.clock.advance(1);
+    expect(open()).to.equal(0);
+  });
+
+  it('cannot go on speaking meanwhile', async () => {
+    const { endpoint } = await counting();
+    const { client, session } = await endpoint.bound();
+    const later = endpoint.open();
+    session.close();
+    await endpoint.clock.advance(1_500);
+    await client.waitForEnd();
+    await client.sendBytes(bind(later.uri, 'late0001'));
+    const next = await endpoint.connect();
+    await next.sendBytes(bind(later.uri, 'bind0002'));
+    expect(await next.nextFrame()).to.include({ transactId: 'bind0002', status: 200 });
+    expect(client.takeFrame()).to.equal(undefined);
   });
 });
 

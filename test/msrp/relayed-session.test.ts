@@ -53,7 +53,7 @@ describe('a session whose peer is behind a relay (RFC 4976)', () => {
     const sent = session.send(HELLO);
     const frame = await client.nextFrame();
     await client.sendBytes(msrpResponse(frame, '200 OK', RELAY));
-    // RFC 4976 §7.1.1: made up by the relay, whose own part of the path is all it has.
+    // Made up by the relay, whose own part of the path is all it has.
     const failure = msrpRequest({
       transactId: 'relayrep1',
       method: 'REPORT',

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { settle } from '../doubles/fake-clock.ts';
 import { RecordingOwner, RunningEndpoint, bind, text } from './running-endpoint.ts';
 
-/** As a browser names itself: it cannot be reached (RFC 7977 §5.2). */
+/** As a browser names itself: it cannot be reached. */
 const BROWSER = 'msrps://df7jal23ls0d.invalid:2855/98cjs;ws';
 
 /** The server's end of a WebSocket: each write a message, and each message one read. */
