@@ -70,7 +70,10 @@ export class MailboxAddresses implements AddressBook {
       .where({ 'moved.mailbox_id': from.id, 'there.mailbox_id': into.id })
       .select('moved.id');
     const ids = twice.map(({ id }: { id: number }) => id);
-    if (ids.length > 0) await trx('message').whereIn('id', ids).delete();
+    if (ids.length > 0) {
+      await trx('receipt_request').whereIn('text_id', ids).delete();
+      await trx('message').whereIn('id', ids).delete();
+    }
     for (const table of ['message', 'receipt_request', 'receipt', 'address']) {
       await trx(table).where({ mailbox_id: from.id }).update({ mailbox_id: into.id });
     }

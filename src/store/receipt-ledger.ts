@@ -43,24 +43,31 @@ export class ReceiptLedger implements ReceiptStore {
   async claimReceipts(claim: Claim, now: number, limit: number): Promise<Receipt[]> {
     for (const [id, { until }] of this.#held) if (until <= now) this.#held.delete(id);
     const receipts = await this.#database.transaction('claim receipts', async (trx) => {
-      const query = unclaimed(trx, now).where('due_at', '<=', now).orderBy(['due_at', 'id']).limit(limit);
-      const due = (await this.#database.locking(query.select('id', 'claim_node'))) as Pick<
-        ReceiptRow,
-        'id' | 'claim_node'
-      >[];
+      const candidates: { id: number }[] = await trx('receipt')
+        .where((query) => void query.whereNull('claim_until').orWhere('claim_until', '<=', now))
+        .where('due_at', '<=', now)
+        .orderBy(['due_at', 'id'])
+        .limit(limit)
+        .select('id');
+      if (candidates.length === 0) return [];
+      // Locked by their keys, as all writers do; another node may have claimed or closed some of them since.
+      const query = trx<ReceiptRow>('receipt').whereIn(
+        'id',
+        candidates.map(({ id }) => id),
+      );
+      const locked = await this.#database.locking(
+        query.orderBy('id').select('id', 'due_at', 'claim_node', 'claim_until'),
+      );
+      const due = locked.filter((row) => row.due_at <= now && (row.claim_until ?? 0) <= now);
       if (due.length === 0) return [];
       // Whoever let a claim lapse may have died of what the receipt says.
       const lapsed = due.filter(({ claim_node }) => claim_node !== null).map(({ id }) => id);
       if (lapsed.length > 0) await trx('receipt').whereIn('id', lapsed).increment('attempts');
       const ids = due.map(({ id }) => id);
-      await unclaimed(trx, now)
-        .whereIn('id', ids)
-        .where('due_at', '<=', now)
-        .update({ claim_node: claim.node, claim_until: claim.until });
+      await trx('receipt').whereIn('id', ids).update({ claim_node: claim.node, claim_until: claim.until });
       const rows: (ReceiptRow & { owner: string })[] = await trx('receipt')
         .join('mailbox', 'mailbox.id', 'receipt.mailbox_id')
         .whereIn('receipt.id', ids)
-        .where({ claim_node: claim.node, claim_until: claim.until })
         .orderBy(['due_at', 'receipt.id'])
         .select('receipt.*', 'mailbox.aor as owner');
       return rows.map(receiptOf);
@@ -150,10 +157,4 @@ async function writeEndings(trx: Knex.Transaction, endings: readonly Ending[]): 
   const closed = endings.filter(({ again }) => again === null).map(({ id }) => id);
   if (closed.length > 0) await trx('receipt').whereIn('id', closed).delete();
   return endings.map(() => null);
-}
-
-function unclaimed(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
-  return trx('receipt').where(
-    (query) => void query.whereNull('claim_until').orWhere('claim_until', '<=', now),
-  );
 }
