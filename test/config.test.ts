@@ -74,6 +74,24 @@ describe('the configuration', () => {
     expect(readConfig({ SIP_LISTEN: 'udp:[::1]:5060' }).SIP_LISTEN[0]?.host).to.equal('::1');
   });
 
+  it('knows where WebSockets are taken, and from which pages', () => {
+    const { WS_LISTEN: listen, WS_ORIGINS: origins } = readConfig({
+      WS_LISTEN: 'wss:127.0.0.1:8443, ws:[::1]:8080',
+      WS_ORIGINS: 'https://Chat.example.com,http://localhost:3000',
+    });
+    expect(listen).to.deep.equal([
+      { protocol: 'wss', host: '127.0.0.1', port: 8443 },
+      { protocol: 'ws', host: '::1', port: 8080 },
+    ]);
+    expect(origins).to.deep.equal(['https://chat.example.com', 'http://localhost:3000']);
+    expect(readConfig({}).WS_LISTEN).to.deep.equal([]);
+    expect(faultsOf({ WS_LISTEN: 'http:127.0.0.1:80', WS_ORIGINS: 'chat.example.com' })).to.deep.equal([
+      'WS_LISTEN',
+      'WS_ORIGINS',
+    ]);
+    expect(faultsOf({ WS_LISTEN: 'ws:0.0.0.0:8080' })).to.deep.equal(['MSRP_ADVERTISED_HOST']);
+  });
+
   it('refuses settings that contradict each other', () => {
     expect(faultsOf({ MSRP_TLS_CERTIFICATE: 'cert.pem' })).to.deep.equal(['MSRP_TLS_KEY']);
     expect(faultsOf({ MSRP_LISTEN: 'tcp:0.0.0.0:2855' })).to.deep.equal(['MSRP_ADVERTISED_HOST']);
