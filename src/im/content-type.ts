@@ -45,8 +45,8 @@ const IS_TOKEN = new RegExp(`^${TOKEN}$`);
 /** Writes a MIME type; a value that is no token is quoted, and control characters are left out. */
 export function formatContentType({ mime, parameters }: ContentType): string {
   const written = [...parameters].map(([name, value]) => {
-    if (IS_TOKEN.test(value)) return `;${name}=${value}`;
-    return `;${name}="${value.replace(/\p{Cc}/gu, '').replace(/["\\]/g, '\\$&')}"`;
+    if (IS_TOKEN.test(value)) return `; ${name}=${value}`;
+    return `; ${name}="${value.replace(/\p{Cc}/gu, '').replace(/["\\]/g, '\\$&')}"`;
   });
   return mime + written.join('');
 }

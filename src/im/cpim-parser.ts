@@ -1,14 +1,18 @@
-import type { CpimAddress, CpimHeader, CpimMessage } from './cpim.ts';
-import { MalformedCpim } from './cpim.ts';
+import { trimBlanks } from './blanks.ts';
+import type { CpimAddress, CpimHeader, CpimMessage, CpimSubject } from './cpim.ts';
+import { CPIM_NAMESPACE, MalformedCpim, nameWithin } from './cpim.ts';
+import { unescapeCpim } from './cpim-escapes.ts';
+import { readDateTime } from './date-time.ts';
+import type { HeaderLine } from './header-lines.ts';
+import { HeaderLines } from './header-lines.ts';
 import { IM_LIMITS } from './limits.ts';
 
 /*
- * RFC 3862 §2: message headers, an empty line, MIME headers, an empty line, content. Lines end with CRLF; clients send a
- * bare LF in the MIME part or everywhere, and some an empty line more between the parts, so every line is read by itself.
- * RFC 3862 §2.2 knows no folding, RFC 2045 does for MIME headers: a line that begins with a blank goes on the one before.
+ * RFC 3862 §2: message headers, an empty line, MIME headers, an empty line, content. Clients write a bare LF in the MIME part or
+ * everywhere, and some an empty line more between the parts, so every line is read by itself.
  */
 
-/** Reads a message. @throws MalformedCpim */
+/** Reads a message. Every part of it is read once, so that the time it takes grows with its length only. @throws MalformedCpim */
 export function parseCpim(bytes: Buffer): CpimMessage {
   const lines = new HeaderLines(bytes);
   lines.skipEmpty();
@@ -17,21 +21,23 @@ export function parseCpim(bytes: Buffer): CpimMessage {
   const declared = outer.some(isContentType);
   const inner = readMimeHeaders(lines, declared);
   // Some clients put the MIME headers right after the message headers, with no empty line between.
-  const mimeHeaders = [...outer.filter(isMime), ...inner];
-  const headers = outer.filter((header) => !isMime(header));
-  if (headers.length + mimeHeaders.length > IM_LIMITS.cpimHeaders) {
+  const mimeHeaders = [...outer.filter(isMime), ...inner].map(readMimeHeader);
+  const headers = outer.filter((header) => !isMime(header)).map(readMessageHeader);
+  const others = mimeHeaders.filter((header) => !isContentType(header));
+  if (headers.length + others.length > IM_LIMITS.cpimHeaders) {
     throw new MalformedCpim(`more than ${IM_LIMITS.cpimHeaders} headers`);
   }
+  const contentType = mimeHeaders.find(isContentType)?.value ?? '';
   return {
     ...readMessageHeaders(headers),
-    contentType: nonEmpty(mimeHeaders.find(isContentType)?.value) ?? 'text/plain',
-    mimeHeaders: mimeHeaders.filter((header) => !isContentType(header)),
+    contentType: contentType === '' ? 'text/plain' : contentType,
+    mimeHeaders: others,
     content: lines.rest(),
   };
 }
 
 /** What stands between the message headers and the content; nothing when the client wrote no MIME headers. */
-function readMimeHeaders(lines: HeaderLines, declared: boolean): CpimHeader[] {
+function readMimeHeaders(lines: HeaderLines, declared: boolean): HeaderLine[] {
   const start = lines.position;
   lines.skipEmpty();
   const inner = lines.block();
@@ -42,136 +48,95 @@ function readMimeHeaders(lines: HeaderLines, declared: boolean): CpimHeader[] {
   return [];
 }
 
-function isMime({ name }: CpimHeader): boolean {
+function isMime({ name }: { readonly name: string }): boolean {
   return /^(content-|mime-version$)/i.test(name);
 }
 
-function isContentType({ name }: CpimHeader): boolean {
+function isContentType({ name }: { readonly name: string }): boolean {
   return name.toLowerCase() === 'content-type';
 }
 
-function nonEmpty(text: string | undefined): string | undefined {
-  return text === '' ? undefined : text;
+function readMimeHeader({ name, rest }: HeaderLine): CpimHeader {
+  return { name, value: trimBlanks(rest) };
 }
 
-/** Header lines off the front of a message. */
-class HeaderLines {
-  readonly #bytes: Buffer;
-  position = 0;
+/*
+ * §3.3: Header = name ":" *( ";" name "=" value ) SP value. Parameters follow the colon at once; after a blank a semicolon
+ * belongs to the value. Blanks around the value mean nothing.
+ */
+const PARAMETER = /;[^\s=;:"]+=(?:"(?:[^"\\]|\\.)*"|[^\s";]*)/uy;
 
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  rest(): Buffer {
-    return this.#bytes.subarray(this.position);
-  }
-
-  skipEmpty(): void {
-    while (this.skipOneEmpty());
-  }
-
-  skipOneEmpty(): boolean {
-    const line = this.#peek();
-    if (line?.text !== '' || line.next === this.position) return false;
-    this.position = line.next;
-    return true;
-  }
-
-  /** Headers up to and with the empty line that ends them, or up to the end; null at a line that is no header. */
-  block(): CpimHeader[] | null {
-    const headers: { name: string; value: string }[] = [];
-    for (let line = this.#peek(); line !== null; line = this.#peek()) {
-      this.position = line.next;
-      if (line.text === '') break;
-      const last = headers.at(-1);
-      if (/^[ \t]/.test(line.text) && last !== undefined) {
-        last.value = `${last.value} ${line.text.trim()}`.trim();
-        continue;
-      }
-      const header = /^([^\s:]+)[ \t]*:(.*)$/su.exec(line.text);
-      if (header === null) return null;
-      headers.push({ name: header[1] ?? '', value: (header[2] ?? '').trim() });
-    }
-    return headers;
-  }
-
-  /** The next line without its end; null at the end of the bytes, or where headers have grown too long. */
-  #peek(): { text: string; next: number } | null {
-    if (this.position >= this.#bytes.length) return null;
-    const limit = IM_LIMITS.cpimHeaderBytes;
-    const end = this.#bytes.subarray(0, limit).indexOf(0x0a, this.position);
-    if (end === -1 && this.#bytes.length > limit) return { text: '\0', next: this.position };
-    const next = end === -1 ? this.#bytes.length : end + 1;
-    const stop = end === -1 ? next : end;
-    const text = this.#bytes.subarray(this.position, stop).toString('utf8').replace(/\r$/, '');
-    return { text, next };
-  }
+function readMessageHeader({ name, rest }: HeaderLine): CpimHeader {
+  let end = 0;
+  PARAMETER.lastIndex = 0;
+  while (PARAMETER.test(rest)) end = PARAMETER.lastIndex;
+  const parametersEnd = end === rest.length || /[ \t]/.test(rest.charAt(end));
+  if (end === 0 || !parametersEnd) return { name, value: trimBlanks(rest) };
+  return { name, value: trimBlanks(rest.slice(end)), parameters: rest.slice(0, end) };
 }
 
 type MessageHeaders = Omit<CpimMessage, 'contentType' | 'mimeHeaders' | 'content'>;
 
+/** §4: the headers of the default namespace. */
+const CORE: ReadonlySet<string> = new Set(['from', 'to', 'cc', 'datetime', 'subject', 'ns', 'require']);
+
 function readMessageHeaders(headers: readonly CpimHeader[]): MessageHeaders {
-  const values = (name: string): string[] =>
-    headers.filter((header) => header.name.toLowerCase() === name).map(({ value }) => value);
-  const known = new Set(['from', 'to', 'cc', 'datetime', 'subject', 'ns', 'require']);
+  const ns = headers.filter(({ name }) => name.toLowerCase() === 'ns');
+  const namespaces = new Map(ns.map(({ value }) => readNamespace(value)));
+  const named = headers.map((header) => ({ header, core: coreName(namespaces, header) }));
+  const found = (name: string): CpimHeader[] =>
+    named.filter(({ core }) => core === name).map(({ header }) => header);
+  const dateTimeText = found('datetime')[0]?.value ?? '';
   return {
-    from: values('from').map(readAddress)[0] ?? null,
-    to: values('to').map(readAddress),
-    cc: values('cc').map(readAddress),
-    dateTime: readDateTime(values('datetime')[0]),
-    subject: values('subject').map(readText)[0] ?? null,
-    namespaces: new Map(values('ns').map(readNamespace)),
-    require: values('require').flatMap((value) => value.split(',').map((name) => name.trim())),
-    headers: headers.filter(({ name }) => !known.has(name.toLowerCase())),
+    from: found('from').map(readAddress)[0] ?? null,
+    to: found('to').map(readAddress),
+    cc: found('cc').map(readAddress),
+    dateTime: readDateTime(dateTimeText),
+    dateTimeText: dateTimeText === '' ? null : dateTimeText,
+    subjects: found('subject').map(readSubject),
+    namespaces,
+    require: found('require')
+      .flatMap(({ value }) => value.split(','))
+      .map(trimBlanks)
+      .filter((name) => name !== ''),
+    headers: named.filter(({ core }) => core === undefined).map(({ header }) => header),
   };
 }
 
-/** §3.3: parameters, of which only `lang` is known, stand between the colon and the value. */
-function readText(value: string): string {
-  return unescape(value.replace(/^(;[^\s=;]+=("[^"]*"|[^\s";]*))+(\s+|$)/u, ''));
+/**
+ * §3.4: the headers of this specification may be written with a prefix as well. Without one they are always taken for its own,
+ * whatever default namespace an NS names: clients give their own headers one and go on to write From and Subject.
+ */
+function coreName(namespaces: ReadonlyMap<string, string>, header: CpimHeader): string | undefined {
+  const bare = header.name.toLowerCase();
+  if (CORE.has(bare)) return bare;
+  const name = nameWithin({ namespaces }, header, CPIM_NAMESPACE, '');
+  return name !== undefined && CORE.has(name) ? name : undefined;
 }
 
-/** §2.3: `\"`, `\'`, `\\`, `\b`, `\t`, `\n`, `\r` and `\uXXXX`. */
-function unescape(value: string): string {
-  return value.replace(/\\(?:u([0-9A-Fa-f]{4})|(.))/gsu, (_, hex?: string, single = '') => {
-    if (hex !== undefined) return String.fromCharCode(parseInt(hex, 16));
-    return ESCAPES.get(String(single)) ?? String(single);
-  });
+/** §4.5. Parameters other than the language are not kept. */
+function readSubject({ value, parameters = '' }: CpimHeader): CpimSubject {
+  const language = /;lang="?([A-Za-z0-9-]{1,100})/i.exec(parameters)?.[1];
+  return { text: unescapeCpim(value), language: language ?? null };
 }
-
-const ESCAPES: ReadonlyMap<string, string> = new Map([
-  ['b', '\b'],
-  ['t', '\t'],
-  ['n', '\n'],
-  ['r', '\r'],
-]);
 
 /** §4.1: [ formal-name ] "<" URI ">"; a name may lack its quotes and an address its brackets. */
-function readAddress(value: string): CpimAddress {
+function readAddress({ value }: CpimHeader): CpimAddress {
   const open = value.lastIndexOf('<');
-  if (open === -1) return { displayName: '', uri: value.trim() };
+  if (open === -1) return { displayName: '', uri: value };
   const close = value.indexOf('>', open);
-  const uri = value.slice(open + 1, close === -1 ? undefined : close).trim();
-  const name = value.slice(0, open).trim();
-  const quoted = /^"(.*)"$/su.exec(name)?.[1];
-  return { displayName: unescape(quoted ?? name), uri };
+  const uri = trimBlanks(value.slice(open + 1, close === -1 ? undefined : close));
+  const name = trimBlanks(value.slice(0, open));
+  const quoted = name.length >= 2 && name.startsWith('"') && name.endsWith('"');
+  return { displayName: unescapeCpim(quoted ? name.slice(1, -1) : name), uri };
 }
 
-/** RFC 3339 §5.6; a time without its zone is taken for UTC. */
-function readDateTime(value = ''): number | null {
-  const match = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)[ ]*([Zz]|[+-]\d\d:?\d\d)?$/.exec(
-    value,
-  );
-  if (match === null) return null;
-  const [, date = '', time = '', zone = 'Z'] = match;
-  const offset = zone.toUpperCase().replace(/^([+-]\d\d):?(\d\d)$/, '$1:$2');
-  const at = Date.parse(`${date}T${time.replace(',', '.')}${offset}`);
-  return Number.isNaN(at) ? null : at;
-}
-
-/** §4.6: [ prefix ] "<" URI ">" */
+/** §4.6: [ prefix ] "<" URI ">"; the brackets may be missing. */
 function readNamespace(value: string): [string, string] {
-  const match = /^([^<\s]*)\s*<?([^>]*)>?$/u.exec(value);
-  return [match?.[1] ?? '', (match?.[2] ?? '').trim()];
+  const open = value.indexOf('<');
+  const blank = /[ \t]/.exec(value)?.index ?? 0;
+  const start = open === -1 ? blank : open;
+  const close = value.indexOf('>', start);
+  const uri = value.slice(open === -1 ? start : start + 1, close === -1 ? undefined : close);
+  return [trimBlanks(value.slice(0, start)), trimBlanks(uri)];
 }

@@ -7,12 +7,23 @@ export class MalformedCpim extends MailboxError {
   }
 }
 
+/** Namespace of the headers that RFC 3862 §4 defines: the default one, which a prefix may name as well. */
+export const CPIM_NAMESPACE = 'urn:ietf:params:cpim-headers:';
+
 /** A mailbox in From, To or cc (RFC 3862 §4.1 to §4.3). */
 export interface CpimAddress {
-  /** Without quotes; '' when there is none. */
+  /** Without quotes, escapes undone; '' when there is none. */
   readonly displayName: string;
   /** Without angle brackets. */
   readonly uri: string;
+}
+
+/** A Subject (RFC 3862 §4.5); several say the same in several languages. */
+export interface CpimSubject {
+  /** Escapes undone. */
+  readonly text: string;
+  /** The `lang` parameter; null when it has none. */
+  readonly language: string | null;
 }
 
 /** A header as it stands: escapes are not undone. */
@@ -20,6 +31,8 @@ export interface CpimHeader {
   /** With its namespace prefix, as in `imdn.Message-ID`. */
   readonly name: string;
   readonly value: string;
+  /** `;name=value…` between the colon and the value of a message header (RFC 3862 §3.3); left out when there are none. */
+  readonly parameters?: string;
 }
 
 /** A message in the common presence and instant messaging format (RFC 3862). */
@@ -29,11 +42,13 @@ export interface CpimMessage {
   readonly cc: readonly CpimAddress[];
   /** When the sender says it was sent, epoch ms; null when absent or unreadable. */
   readonly dateTime: number | null;
-  /** The first Subject, escapes undone; null when there is none. */
-  readonly subject: string | null;
+  /** DateTime as it stands, which is written as it is; null: `dateTime` is written. */
+  readonly dateTimeText: string | null;
+  /** In their order. */
+  readonly subjects: readonly CpimSubject[];
   /** NS: namespace URI by prefix; '' is the default namespace. */
   readonly namespaces: ReadonlyMap<string, string>;
-  /** Names of headers the receiver has to know (§3.5). */
+  /** Names of headers the receiver has to know (§4.7). */
   readonly require: readonly string[];
   /** Message headers not named above, in their order. */
   readonly headers: readonly CpimHeader[];
@@ -51,7 +66,8 @@ export const emptyCpim: CpimMessage = {
   to: [],
   cc: [],
   dateTime: null,
-  subject: null,
+  dateTimeText: null,
+  subjects: [],
   namespaces: new Map(),
   require: [],
   headers: [],
@@ -64,4 +80,29 @@ export const emptyCpim: CpimMessage = {
 export function mimeHeader(message: CpimMessage, name: string): string | undefined {
   const wanted = name.toLowerCase();
   return message.mimeHeaders.find((header) => header.name.toLowerCase() === wanted)?.value;
+}
+
+/** The Subject where only one can be shown: the first that is of no particular language, else the first; null when none is. */
+export function subjectOf({ subjects }: CpimMessage): string | null {
+  return (subjects.find(({ language }) => language === null) ?? subjects[0])?.text ?? null;
+}
+
+/**
+ * A header's name within `namespace`, in lower case and without its prefix; undefined when it lies in another. Where no NS names
+ * the namespace, `customary` is its prefix, as clients that leave NS out mean it.
+ */
+export function nameWithin(
+  { namespaces }: Pick<CpimMessage, 'namespaces'>,
+  { name }: CpimHeader,
+  namespace: string,
+  customary: string,
+): string | undefined {
+  const given = [...namespaces].filter(([, uri]) => uri.toLowerCase() === namespace);
+  const prefixes = given.length === 0 ? [customary] : given.map(([prefix]) => prefix);
+  const lowerCase = name.toLowerCase();
+  for (const prefix of prefixes) {
+    const start = prefix === '' ? '' : `${prefix.toLowerCase()}.`;
+    if (lowerCase.startsWith(start)) return lowerCase.slice(start.length);
+  }
+  return undefined;
 }

@@ -5,8 +5,10 @@ import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
 import { expiresAt } from './expiry.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
-import type { DepositStore, NewMessage } from './ports.ts';
+import type { DepositStore, NewMessage, ReceiptRequest } from './ports.ts';
+import type { TextBody } from './read-body.ts';
 import { UnsupportedText, readBody } from './read-body.ts';
+import { keepWrapper, receiptRequest } from './wrapper.ts';
 
 /** A text for an offline user as it came off the wire, content coding undone. */
 export interface IncomingText {
@@ -73,10 +75,16 @@ export interface DepositOptions {
 export class Deposits {
   readonly #options: DepositOptions;
   readonly #outcomes: Counter;
+  readonly #cutWrappers: Counter;
 
   constructor(options: DepositOptions) {
     this.#options = options;
     this.#outcomes = options.metrics.counter('deposits_total', 'Texts left, by outcome', ['outcome']);
+    this.#cutWrappers = options.metrics.counter(
+      'deposits_wrapper_cut_total',
+      'Texts whose message/cpim had too many bytes of headers to be kept whole, by what was kept',
+      ['kept'],
+    );
   }
 
   /**
@@ -117,8 +125,8 @@ export class Deposits {
       sentAt: body.sentAt,
       receivedAt,
       expiresAt: expiresAt(receivedAt, { ttl, expires }),
-      wrapper: null,
-      receipts: null,
+      wrapper: this.#wrapperOf(body),
+      receipts: this.#receiptsFor(body, text.returnHop ?? null),
     };
     const outcome = await store.deposit(message);
     if (outcome === 'full') throw new MailboxFull(text.owner);
@@ -127,5 +135,17 @@ export class Deposits {
       'text deposited',
     );
     return outcome;
+  }
+
+  #wrapperOf({ wrapper }: TextBody): Buffer | null {
+    if (wrapper === null) return null;
+    const { bytes, kept } = keepWrapper(wrapper);
+    if (kept !== 'whole') this.#cutWrappers.add({ kept });
+    return bytes;
+  }
+
+  #receiptsFor({ wrapper }: TextBody, returnHop: string | null): ReceiptRequest | null {
+    if (wrapper === null || returnHop === null || this.#options.receipts === false) return null;
+    return receiptRequest(wrapper, returnHop);
   }
 }

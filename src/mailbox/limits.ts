@@ -13,8 +13,14 @@ export const MAILBOX_LIMITS = {
   contentType: 500,
   author: 512,
   messageId: 512,
+  /** Longest headers of a message/cpim kept with a text. */
+  wrapper: 16_384,
   /** Pager-mode retrievals under way at one time; one more is told to come again. */
   pagerRetrievals: 200,
+  /** Longest time for which a typing mark may announce words: the session stays open that long without any. */
+  composing: 600_000,
+  /** For how long it announces them when it does not say (RFC 3994 §3.2). */
+  composingUnsaid: 120_000,
   /** Texts of one chat session waiting for the database; the peer's next ones are refused. */
   pendingPerSession: 100,
   /** Of these, how many lie with the database at one time: so that many sessions don't crowd each other out. */

@@ -1,10 +1,16 @@
+import { isUtf8 } from 'node:buffer';
+import { decodeText, toUtf8 } from '../im/charset.ts';
 import { parseContentType } from '../im/content-type.ts';
+import { singleLine } from '../im/control-characters.ts';
+import type { CpimAddress, CpimMessage, CpimSubject } from '../im/cpim.ts';
 import { emptyCpim } from '../im/cpim.ts';
 import { formatCpim } from '../im/cpim-writer.ts';
+import { isDateTime } from '../im/date-time.ts';
 import { CPIM_TYPE } from '../im/storable.ts';
 import { formatByline, readableText } from '../im/text-line.ts';
 import type { OutgoingMessage } from '../msrp/session.ts';
 import type { StoredMessage } from './ports.ts';
+import { passedOn, readWrapper, shown } from './wrapper.ts';
 
 /** What the peer of a session said it takes. Lower case; `*` and `text/*` are ranges. */
 export interface PeerFormats {
@@ -21,21 +27,53 @@ const PLAIN = 'text/plain; charset=utf-8';
  */
 export function presentMessage(message: StoredMessage, peer: PeerFormats): OutgoingMessage {
   if (!takes(peer.acceptTypes, CPIM_TYPE)) {
-    return { contentType: PLAIN, content: Buffer.from(asLine(message), 'utf8') };
+    const byline = Buffer.from(bylineOf(message), 'utf8');
+    return { contentType: PLAIN, content: Buffer.concat([byline, wordsOf(message)]) };
   }
-  const wrapped =
-    peer.acceptWrappedTypes.length === 0 || takes(peer.acceptWrappedTypes, mimeOf(message.contentType))
-      ? withCharset(message.contentType, message.content)
-      : { contentType: PLAIN, content: Buffer.from(readableText(message.contentType, message.content)) };
+  const wrapper = readWrapper(message.wrapper);
+  const isDatedByTheLetter = wrapper.dateTimeText !== null && isDateTime(wrapper.dateTimeText);
   const content = formatCpim({
     ...emptyCpim,
-    ...wrapped,
-    from: { displayName: message.authorName, uri: message.author },
-    to: [{ displayName: '', uri: message.owner.toString() }],
+    ...passedOn(wrapper),
+    ...bodyFor(message, wrapper, peer),
+    // Whoever the wrapper says it is from: this is whom the proxy vouched for.
+    from: shown({ displayName: message.authorName, uri: message.author }),
+    to: [{ displayName: '', uri: message.owner.toString() }, ...furtherRecipients(message, wrapper)],
     dateTime: message.sentAt ?? message.receivedAt,
-    subject: message.subject === '' ? null : message.subject,
+    dateTimeText: isDatedByTheLetter ? wrapper.dateTimeText : null,
+    subjects: subjectsOf(message, wrapper),
   });
   return { contentType: CPIM_TYPE, content };
+}
+
+type Content = Pick<CpimMessage, 'contentType' | 'content' | 'mimeHeaders'>;
+
+/** The text in a type the client takes within message/cpim, with those MIME headers that speak of it still. */
+function bodyFor(message: StoredMessage, wrapper: CpimMessage, { acceptWrappedTypes }: PeerFormats): Content {
+  const isTaken = acceptWrappedTypes.length === 0 || takes(acceptWrappedTypes, mimeOf(message.contentType));
+  if (!isTaken) return { contentType: PLAIN, content: wordsOf(message), mimeHeaders: [] };
+  const body = toUtf8(message);
+  const isChanged = body.content !== message.content;
+  const mimeHeaders = wrapper.mimeHeaders.filter(({ name }) => {
+    const lowerCase = name.toLowerCase();
+    return !UNDONE.has(lowerCase) && !(isChanged && lowerCase === 'content-md5');
+  });
+  return { ...body, mimeHeaders };
+}
+
+/** Of bytes as they came; the store keeps them decoded, and MSRP counts them itself. */
+const UNDONE: ReadonlySet<string> = new Set(['content-length', 'content-transfer-encoding']);
+
+/** Whom the author wrote to besides the owner. Who is named alone is the owner, under whatever address. */
+function furtherRecipients({ owner }: StoredMessage, { to }: CpimMessage): CpimAddress[] {
+  if (to.length < 2) return [];
+  const own = owner.toString();
+  return to.filter(({ uri }) => uri.toLowerCase() !== own.toLowerCase()).map(shown);
+}
+
+function subjectsOf(message: StoredMessage, { subjects }: CpimMessage): readonly CpimSubject[] {
+  if (subjects.length > 0) return subjects;
+  return message.subject === '' ? [] : [{ text: message.subject, language: null }];
 }
 
 /** A few words of the mailbox itself. */
@@ -80,11 +118,26 @@ export function presentAsLines(message: StoredMessage, maxBytes: number): string
   return parts.map((each, index) => `${each} (${index + 1}/${parts.length})`);
 }
 
+/** For a SIP MESSAGE, which some phones and servers cut at a NUL: control characters are left out. */
 function asLine(message: StoredMessage): string {
-  const { author, authorName, subject, sentAt, receivedAt, contentType, content } = message;
+  return bylineOf(message) + readableText(message.contentType, message.content);
+}
+
+/** `Bob <sip:bob@example.com>, 2026-11-21 14:03 UTC [subject]: ` */
+function bylineOf(message: StoredMessage): string {
+  const { author, authorName, sentAt, receivedAt, contentType, content } = message;
   const byline = formatByline({ author, authorName, at: sentAt ?? receivedAt, contentType, content });
-  const words = readableText(contentType, content);
-  return subject === '' ? `${byline}: ${words}` : `${byline} [${subject}]: ${words}`;
+  const subject = singleLine(message.subject);
+  return subject === '' ? `${byline}: ` : `${byline} [${subject}]: `;
+}
+
+/** The words in UTF-8. Those of a plain text are exactly what was written, blanks and control characters too. */
+function wordsOf(message: StoredMessage): Buffer {
+  const { contentType, content } = message;
+  if (mimeOf(contentType) !== 'text/plain') return Buffer.from(readableText(contentType, content), 'utf8');
+  const words = toUtf8(message);
+  // Of a charset we don't know the bytes that mean nothing in UTF-8 are replaced.
+  return isUtf8(words.content) ? words.content : Buffer.from(decodeText(words.content), 'utf8');
 }
 
 /** Whether a type is among `ranges`, as a=accept-types lists them (RFC 4975 §8.6). */
@@ -95,11 +148,4 @@ export function takes(ranges: readonly string[], type: string): boolean {
 
 function mimeOf(contentType: string): string {
   return parseContentType(contentType)?.mime ?? 'text/plain';
-}
-
-/** Clients were seen to guess when no charset is spelled out; text without one is UTF-8 here. */
-function withCharset(contentType: string, content: Buffer): { contentType: string; content: Buffer } {
-  const type = parseContentType(contentType);
-  const bare = type?.mime === 'text/plain' && !type.parameters.has('charset');
-  return { contentType: bare || contentType.trim() === '' ? PLAIN : contentType, content };
 }

@@ -1,7 +1,7 @@
 import { MailboxError } from '../core/errors.ts';
 import { MalformedCoding } from '../im/content-coding.ts';
 import type { CpimMessage } from '../im/cpim.ts';
-import { MalformedCpim } from '../im/cpim.ts';
+import { MalformedCpim, subjectOf } from '../im/cpim.ts';
 import { imdnHeaders } from '../im/imdn.ts';
 import { ACCEPTED_TYPES, classifyUnwrapped, unwrapCpim } from '../im/storable.ts';
 
@@ -22,21 +22,24 @@ export class MalformedText extends MailboxError {
   }
 }
 
+/** A text to keep. */
+export interface TextBody {
+  readonly kind: 'text';
+  /** Of the text itself, message/cpim taken off. */
+  readonly contentType: string;
+  readonly content: Buffer;
+  /** IMDN Message-ID (RFC 5438 §6.3); null when it has none. */
+  readonly messageId: string | null;
+  readonly subject: string | null;
+  /** Epoch ms, from CPIM DateTime. */
+  readonly sentAt: number | null;
+  readonly urgent: boolean;
+  /** The headers of the message/cpim it came in, without content; null when it came bare. */
+  readonly wrapper: CpimMessage | null;
+}
+
 /** A body of a type that is taken: a text to keep, or a notice to drop. */
-export type Body =
-  | { readonly kind: 'notice' }
-  | {
-      readonly kind: 'text';
-      /** Of the text itself, message/cpim taken off. */
-      readonly contentType: string;
-      readonly content: Buffer;
-      /** IMDN Message-ID (RFC 5438 §6.3); null when it has none. */
-      readonly messageId: string | null;
-      readonly subject: string | null;
-      /** Epoch ms, from CPIM DateTime. */
-      readonly sentAt: number | null;
-      readonly urgent: boolean;
-    };
+export type Body = { readonly kind: 'notice' } | TextBody;
 
 /** Reads a body as it came in a MESSAGE or an MSRP message. @throws UnsupportedText, MalformedText */
 export function readBody(contentType: string, content: Buffer): Body {
@@ -44,16 +47,30 @@ export function readBody(contentType: string, content: Buffer): Body {
   const kind = classifyUnwrapped(unwrapped);
   if (kind === 'unsupported') throw new UnsupportedText(unwrapped.contentType);
   if (kind === 'notice') return { kind };
-  const [wrapper] = unwrapped.wrappers;
+  const wrapper = wrapperOf(unwrapped.wrappers);
   return {
     kind,
     contentType: unwrapped.contentType,
     content: unwrapped.content,
-    messageId: wrapper === undefined ? null : imdnHeaders(wrapper).messageId,
-    subject: wrapper?.subject ?? null,
+    messageId: wrapper === null ? null : imdnHeaders(wrapper).messageId,
+    subject: wrapper === null ? null : subjectOf(wrapper),
     sentAt: wrapper?.dateTime ?? null,
-    urgent: wrapper !== undefined && isUrgent(wrapper),
+    urgent: wrapper !== null && isUrgent(wrapper),
+    wrapper,
   };
+}
+
+/**
+ * Of several message/cpim one in another, the outermost speaks of the message and the innermost of its content. One without
+ * message headers, as clients write that put `Content-Type: message/cpim` on top of the body, speaks of nothing.
+ */
+function wrapperOf(wrappers: readonly CpimMessage[]): CpimMessage | null {
+  const [outermost] = wrappers;
+  const innermost = wrappers.at(-1);
+  if (outermost === undefined || innermost === undefined) return null;
+  const speaking = wrappers.find(({ from, to, headers }) => from !== null || to.length + headers.length > 0);
+  const { contentType, mimeHeaders } = innermost;
+  return { ...(speaking ?? outermost), contentType, mimeHeaders, content: Buffer.alloc(0) };
 }
 
 function unwrap(contentType: string, content: Buffer): ReturnType<typeof unwrapCpim> {

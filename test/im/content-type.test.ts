@@ -44,7 +44,7 @@ describe('Content-Type', () => {
         ['n', 'a "b"\r\nc'],
       ]),
     };
-    expect(formatContentType(type)).to.equal('text/plain;charset=utf-8;n="a \\"b\\"c"');
+    expect(formatContentType(type)).to.equal('text/plain; charset=utf-8; n="a \\"b\\"c"');
     expect(parameters(formatContentType(type))).to.deep.equal({ charset: 'utf-8', n: 'a "b"c' });
   });
 });
