@@ -2,16 +2,16 @@ import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
 import { successReport } from './answers.ts';
+import { bindRequest } from './bind-request.ts';
 import { Binding, fromIds, sessionIdsOf } from './binding.ts';
-import { wholeByteRange } from './byte-range.ts';
 import type { MsrpConnection } from './connection.ts';
 import type { MsrpResponse, RequestHead } from './frame.ts';
 import type { Verdict, WholeRequest } from './incoming-requests.ts';
 import { IncomingRequests, saysNothing } from './incoming-requests.ts';
 import type { MsrpLimits } from './limits.ts';
 import { OutgoingMessages } from './outgoing-messages.ts';
-import { serializeRequest } from './serializer.ts';
 import type { MsrpSession, OutgoingMessage, RemoteSide, SessionHandlers } from './session.ts';
+import { SessionConnections } from './session-connections.ts';
 import type { SessionEvent, SessionState } from './session-machine.ts';
 import { transition } from './session-machine.ts';
 import type { UnfinishedRoom } from './unfinished-room.ts';
@@ -54,16 +54,13 @@ export class ChatSession implements MsrpSession {
   readonly #options: ChatSessionOptions;
   readonly #incoming: IncomingRequests;
   readonly #outgoing: OutgoingMessages;
+  readonly #connections: SessionConnections;
   #remote: RemoteSide;
   #state: SessionState = 'waiting';
   #bindTimer: Timer;
   #dialing = new AbortController();
   /** Our own first SEND in the active role. */
   #bindTransactId: string | undefined;
-  #current: Binding | undefined;
-  /** Where the peer was before it moved; the same as the current one when it stayed there. */
-  #former: Binding | undefined;
-  #formerTimer: Timer | undefined;
 
   constructor(options: ChatSessionOptions) {
     const { id, local, remote, handlers, limits, room, clock, random } = options;
@@ -78,21 +75,24 @@ export class ChatSession implements MsrpSession {
       limits,
       clock,
       random,
-      link: () => this.#current?.connection,
+      link: () => this.#connections.current?.connection,
     });
+    this.#connections = new SessionConnections(clock, limits.linger, (left) =>
+      this.#outgoing.lose(left, MOVED),
+    );
     this.#bindTimer = this.#awaitBind();
   }
 
   /** Whether the session is bound to `connection`, or was till the peer moved. */
   owns(connection: MsrpConnection): boolean {
-    return this.#bindingTo(connection) !== undefined;
+    return this.#connections.find(connection) !== undefined;
   }
 
   /** Why a request that came over `connection` may not speak in this session; undefined when it may. */
   refusal(connection: MsrpConnection, head: RequestHead): Refusal | undefined {
-    const binding = this.#bindingTo(connection);
+    const binding = this.#connections.find(connection);
     if (binding === undefined) {
-      if (this.#current !== undefined && this.#state !== 'stayed') return ELSEWHERE;
+      if (!this.#mayBindAnew) return ELSEWHERE;
       return this.#options.trusts(connection, this.#remote) ? undefined : MISTRUSTED;
     }
     const known = binding.isPeer(head) || this.#isAsOffered(head);
@@ -114,14 +114,7 @@ export class ChatSession implements MsrpSession {
     this.#dialing.abort();
     this.#bindTransactId = undefined;
     this.#stopSending();
-    if (!bound) {
-      // A bind of ours is under way there; nothing else was said.
-      if (this.#current !== this.#former) this.#current?.leave();
-    } else if (this.#current !== this.#former) {
-      this.#leaveFormer();
-      this.#former = this.#current;
-    }
-    this.#current = undefined;
+    this.#connections.move(bound);
     this.#bindTimer.cancel();
     this.#bindTimer = this.#awaitBind();
     this.#step('moved');
@@ -141,7 +134,7 @@ export class ChatSession implements MsrpSession {
 
   /** The connection is made: the empty SEND binds it. */
   bindTo(connection: MsrpConnection): void {
-    if (this.#isOver() || (this.#current !== undefined && this.#state !== 'stayed')) {
+    if (this.#isOver() || !this.#mayBindAnew) {
       connection.destroy();
       return;
     }
@@ -151,19 +144,9 @@ export class ChatSession implements MsrpSession {
       return;
     }
     this.#attach(connection);
-    this.#bindTransactId = hexToken(this.#options.random, 64);
-    connection.write(
-      serializeRequest({
-        transactId: this.#bindTransactId,
-        method: 'SEND',
-        headers: [
-          ['To-Path', this.#toPath],
-          ['From-Path', this.#options.local.text],
-          ['Message-ID', hexToken(this.#options.random, 96)],
-          ['Byte-Range', wholeByteRange(0)],
-        ],
-      }),
-    );
+    const { local, random } = this.#options;
+    this.#bindTransactId = hexToken(random, 64);
+    connection.write(bindRequest(this.#bindTransactId, this.#toPath, local.text, random));
   }
 
   /** No connection could be made in the active role. */
@@ -210,18 +193,23 @@ export class ChatSession implements MsrpSession {
     if (!silent && !this.#isOver()) this.#options.handlers.onActivity?.();
     const verdict = this.#isOver() ? ENDED : await this.#incoming.take(request);
     this.#answer(connection, request, verdict);
-    if (binds && this.#current?.connection === connection) this.#outgoing.start();
+    if (binds && this.#connections.current?.connection === connection) this.#outgoing.start();
   }
 
   /** Finds where a SEND belongs; undefined for the peer's last words where it was before. */
   #heard(connection: MsrpConnection, head: RequestHead): SessionEvent | undefined {
     if (this.#isOver()) return undefined;
-    const binding = this.#bindingTo(connection) ?? this.#attach(connection);
-    if (binding === this.#former && this.#current === undefined && this.#mayStay(binding, head))
-      this.#current = binding;
-    if (binding !== this.#current) return undefined;
+    const connections = this.#connections;
+    const binding = connections.find(connection) ?? this.#attach(connection);
+    if (connections.current === undefined && this.#mayStay(binding, head)) connections.goOn(binding);
+    if (binding !== connections.current) return undefined;
     binding.heard(head);
-    return binding === this.#former ? 'peer stayed' : 'peer sent';
+    return binding === connections.former ? 'peer stayed' : 'peer sent';
+  }
+
+  /** Whether a connection that is not ours yet may become ours. */
+  get #mayBindAnew(): boolean {
+    return this.#connections.current === undefined || this.#state === 'stayed';
   }
 
   /** A relay or border controller may have changed the path and left the connection as it was. */
@@ -257,10 +245,6 @@ export class ChatSession implements MsrpSession {
     return clock.after(limits.bindTimeout, () => this.#step('bind timeout'));
   }
 
-  #bindingTo(connection: MsrpConnection): Binding | undefined {
-    return [this.#current, this.#former].find((each) => each?.connection === connection);
-  }
-
   #attach(connection: MsrpConnection): Binding {
     if (this.#state === 'stayed') {
       // It had stayed at first, and moves now.
@@ -271,7 +255,7 @@ export class ChatSession implements MsrpSession {
       onConnectionClosed: () => this.#onClosed(binding),
       onRoom: () => this.#outgoing.proceed(),
     });
-    this.#current = binding;
+    this.#connections.goOn(binding);
     return binding;
   }
 
@@ -281,24 +265,14 @@ export class ChatSession implements MsrpSession {
   }
 
   #onClosed(closed: Binding): void {
-    const wasCurrent = this.#current === closed;
-    if (this.#former === closed) {
+    const wasCurrent = this.#connections.current === closed;
+    if (this.#connections.former === closed) {
       if (wasCurrent) this.#stopSending();
-      this.#leaveFormer();
+      this.#connections.leaveFormer();
     }
     if (!wasCurrent) return;
-    this.#current = undefined;
+    this.#connections.lose();
     this.#step('connection closed');
-  }
-
-  /** What was sent there and not answered will not be any more. */
-  #leaveFormer(): void {
-    const former = this.#former;
-    this.#former = undefined;
-    this.#formerTimer?.cancel();
-    if (former === undefined) return;
-    former.leave();
-    this.#outgoing.lose(former.connection, MOVED);
   }
 
   #step(event: SessionEvent): void {
@@ -306,7 +280,10 @@ export class ChatSession implements MsrpSession {
     if (before === 'over') return;
     const { state, tell } = transition(before, event);
     this.#state = state;
-    if (state === 'bound' && before !== 'bound') this.#settleDown();
+    if (state === 'bound' && before !== 'bound') {
+      this.#bindTimer.cancel();
+      this.#connections.settle();
+    }
     if (tell === undefined) return;
     if (tell === 'bound') {
       this.#options.handlers.onBound();
@@ -316,26 +293,12 @@ export class ChatSession implements MsrpSession {
     this.#options.handlers.onEnded(tell.ended);
   }
 
-  /** It is known where the peer is. */
-  #settleDown(): void {
-    this.#bindTimer.cancel();
-    if (this.#former === undefined) return;
-    if (this.#former === this.#current) {
-      this.#former = undefined;
-      return;
-    }
-    const { clock, limits } = this.#options;
-    this.#formerTimer = clock.after(limits.linger, () => this.#leaveFormer());
-  }
-
   #finish(why: string): void {
     this.#bindTimer.cancel();
-    this.#formerTimer?.cancel();
     this.#dialing.abort();
     this.#incoming.close();
     this.#outgoing.end(why);
-    this.#current?.leave();
-    this.#former?.leave();
+    this.#connections.leaveAll();
     this.#options.onOver();
   }
 }
