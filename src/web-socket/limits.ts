@@ -14,8 +14,10 @@ export interface WebSocketLimits {
   readonly readAhead: number;
   /** Bytes waiting for a client from where the stream says that it is full; its owner draws the last line. */
   readonly writeMark: number;
-  /** Pieces one message may come in. */
+  /** Frames one message may come in. */
   readonly fragments: number;
+  /** Reads of the network one frame may come in: each costs more memory than the byte it may bring. */
+  readonly reads: number;
 }
 
 export const WEB_SOCKET_LIMITS: WebSocketLimits = {
@@ -24,7 +26,8 @@ export const WEB_SOCKET_LIMITS: WebSocketLimits = {
   pingInterval: 30_000,
   pongTimeout: 20_000,
   closing: 2_000,
-  readAhead: 16,
+  readAhead: 4,
   writeMark: 256 * 1024,
   fragments: 1_024,
+  reads: 8_192,
 };

@@ -154,7 +154,7 @@ class Listener implements WebSocketListener {
   }
 
   take(subprotocol: Subprotocol, server: SubprotocolServer): void {
-    const { closing, fragments } = this.#limits;
+    const { closing, fragments, reads } = this.#limits;
     const options = {
       noServer: true,
       clientTracking: false,
@@ -162,6 +162,7 @@ class Listener implements WebSocketListener {
       perMessageDeflate: false,
       maxPayload: server.maxMessageBytes,
       maxFragments: fragments,
+      maxBufferedChunks: reads,
       closeTimeout: closing,
       handleProtocols: () => subprotocol,
     };

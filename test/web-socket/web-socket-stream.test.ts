@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../src/core/logger.ts';
@@ -79,6 +80,19 @@ describe('a WebSocket connection as a stream', () => {
     expect(await client.closed()).to.equal(1007);
   });
 
+  it('ends a client that floods it with pings and reads no answer', async () => {
+    running = await RunningListener.start();
+    const { client, stream } = await running.pair();
+    client.socket.pause();
+    const content = Buffer.alloc(125, 'x');
+    let pings = 0;
+    while (!stream.destroyed && pings < 1_000_000) {
+      for (let burst = 0; burst < 500; burst++, pings++) client.socket.ping(content);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(stream.destroyed).to.equal(true);
+  });
+
   it('ends when the peer closes, after all that came before was read', async () => {
     running = await RunningListener.start();
     const { client, stream, read } = await running.pair();
@@ -123,8 +137,13 @@ describe('a WebSocket connection as a stream', () => {
     const { client, stream } = await running.pair();
     client.socket.pause();
     for (let count = 0; count < 200; count++) stream.write(Buffer.alloc(65_536, 'x'));
+    const midway = connect(running.listener.address.port, '127.0.0.1');
+    midway.on('error', () => undefined);
+    await once(midway, 'connect');
+    midway.write('GET / HTTP/1.1\r\n');
     await running.listener.close();
     await until('its end', () => stream.destroyed);
+    await until('the end of the other', () => midway.destroyed);
   });
 
   describe('whose other end is slow', () => {
