@@ -128,7 +128,7 @@ export class MsrpParser {
       return true;
     }
     const stop = end ?? this.#end;
-    const begun = this.#text('latin1', Math.min(stop, this.#at + PROTOCOL.length));
+    const begun = this.#text('latin1', Math.min(this.#end, this.#at + PROTOCOL.length));
     if (!PROTOCOL.startsWith(begun) && begun !== '\r') return this.#break('this is not MSRP', events);
     if (stop - this.#at > this.#limits.startLine) return this.#break('the start line is too long', events);
     if (end === undefined) return false;
@@ -214,13 +214,15 @@ export class MsrpParser {
 
   /** Where the CRLF of the present line stands; undefined when it did not come yet. */
   #lineEnd(): number | undefined {
+    // Room that nothing came into yet is not searched.
+    const come = this.#own ? this.#buffer.subarray(0, this.#end) : this.#buffer;
     for (let from = Math.max(this.#at, this.#searched); ;) {
-      const found = this.#buffer.indexOf(LF, from);
-      if (found === -1 || found >= this.#end) {
+      const found = come.indexOf(LF, from);
+      if (found === -1) {
         this.#searched = this.#end;
         return undefined;
       }
-      if (found > this.#at && this.#buffer[found - 1] === CR) return found - 1;
+      if (found > this.#at && come[found - 1] === CR) return found - 1;
       from = found + 1;
     }
   }

@@ -53,6 +53,35 @@ function fixture(name: string): Buffer {
   return readFileSync(join(FIXTURES, name));
 }
 
+/** What becomes of each invalid fixture, and why: the request is known and has a fault, or nothing more is read. */
+const REFUSED: Readonly<Record<string, readonly ['fault' | 'ends', string]>> = {
+  'control-character-in-comment.msrp': ['ends', 'not a start line'],
+  'control-character-in-header.msrp': ['fault', 'Message-ID'],
+  'end-line-of-another-in-head.msrp': ['fault', '-------d93kswox$'],
+  'endless-head.msrp': ['ends', 'the head is too long'],
+  'endless-headers.msrp': ['ends', 'the head is too long'],
+  'endless-start-line.msrp': ['ends', 'the start line is too long'],
+  'endless-transact-id.msrp': ['ends', 'not a start line'],
+  'folded-header.msrp': ['fault', '" two"'],
+  'header-name-that-begins-with-digit.msrp': ['fault', '3GPP'],
+  'header-with-blank-name.msrp': ['fault', '": x"'],
+  'header-without-colon.msrp': ['fault', 'Message-ID 1'],
+  'http-request-begun.msrp': ['ends', 'this is not MSRP'],
+  'line-feed-in-header.msrp': ['fault', 'To-Path'],
+  'line-feeds-only.msrp': ['ends', 'not a start line'],
+  'lower-case-method.msrp': ['ends', 'not a start line'],
+  'lower-case-protocol.msrp': ['ends', 'this is not MSRP'],
+  'no-method.msrp': ['ends', 'not a start line'],
+  'no-msrp.msrp': ['ends', 'this is not MSRP'],
+  'no-such-end-flag-in-head.msrp': ['fault', '-------d93kswow!'],
+  'short-transact-id.msrp': ['ends', 'not a start line'],
+  'status-of-two-digits.msrp': ['ends', 'not a start line'],
+  'tls-hello-on-tcp.msrp': ['ends', 'this is not MSRP'],
+  'transact-id-one-too-long.msrp': ['ends', 'not a start line'],
+  'transact-id-with-slash.msrp': ['ends', 'not a start line'],
+  'two-blanks-in-start-line.msrp': ['ends', 'not a start line'],
+};
+
 describe('the MSRP parser', () => {
   for (const file of readdirSync(join(FIXTURES, 'valid'))) {
     it(`reads ${file} the same at every split point, and byte by byte`, () => {
@@ -74,18 +103,80 @@ describe('the MSRP parser', () => {
     });
   }
 
-  for (const file of readdirSync(join(FIXTURES, 'invalid'))) {
-    it(`refuses ${file}, in one piece and byte by byte`, () => {
+  it('has an outcome for every invalid fixture', () => {
+    expect(Object.keys(REFUSED).sort()).to.deep.equal(readdirSync(join(FIXTURES, 'invalid')).sort());
+  });
+
+  for (const [file, [outcome, why]] of Object.entries(REFUSED)) {
+    it(`${outcome === 'ends' ? 'reads no further after' : 'finds the fault in'} ${file}, in one piece and byte by byte`, () => {
       const bytes = fixture(`invalid/${file}`);
-      const refused = (events: unknown[]): boolean =>
-        events.some((event) => {
-          const { malformed, fault } = event as { malformed?: unknown; fault?: string };
-          return malformed instanceof MalformedMsrp || fault !== undefined;
-        });
-      expect(refused(parse(bytes))).to.equal(true);
-      expect(refused(parse(...Array.from(bytes, (byte) => Buffer.from([byte]))))).to.equal(true);
+      for (const events of [parse(bytes), parse(...Array.from(bytes, (byte) => Buffer.from([byte])))]) {
+        const [first, last] = [events[0], events.at(-1)] as { malformed?: Error; fault?: string }[];
+        expect(outcome === 'ends' ? last?.malformed?.message : first?.fault).to.include(why);
+        expect(events.some((event) => Object.hasOwn(event as object, 'malformed'))).to.equal(
+          outcome === 'ends',
+        );
+        if (outcome === 'ends') expect(last?.malformed).to.be.instanceOf(MalformedMsrp);
+      }
     });
   }
+
+  for (const [file, [outcome]] of Object.entries(REFUSED)) {
+    if (outcome === 'ends') continue;
+    it(`goes on behind ${file}`, () => {
+      const next = fixture('valid/send-in-one-chunk.msrp');
+      const events = parse(Buffer.concat([fixture(`invalid/${file}`), next]));
+      expect(events.slice(-2)).to.deep.equal(parse(next));
+    });
+  }
+
+  it('keeps every header field in its order, the first of each name for whoever asks by name', () => {
+    const events = new MsrpParser(MSRP_LIMITS).push(fixture('valid/unknown-headers.msrp'));
+    const [first] = events;
+    const head = first?.kind === 'request' ? first.head : undefined;
+    expect(head?.fields?.slice(2)).to.deep.equal([
+      ['Message-ID', '1'],
+      ['X-Colour', 'red'],
+      ['Use-Nickname', '"Bob"'],
+      ['x-colour', 'green'],
+      ['X-Empty', ''],
+      ['X-Colour', 'blue'],
+      ['X-{Braced}~|', '1'],
+      ['Byte-Range', '1-2/2'],
+      ['Content-Disposition', 'render'],
+      ['Content-ID', '<a@b>'],
+      ['Content-Type', 'text/plain'],
+    ]);
+    expect(head?.headers.get('x-colour')).to.equal('red');
+    expect(head?.fault).to.equal(undefined);
+  });
+
+  it('keeps the header fields of a response too', () => {
+    const bytes = Buffer.from('MSRP d93kswow 200 OK\r\nX-A: 1\r\nx-a: 2\r\n-------d93kswow$\r\n');
+    const [event] = new MsrpParser(MSRP_LIMITS).push(bytes);
+    expect(event?.kind === 'response' ? event.response.fields : undefined).to.deep.equal([
+      ['X-A', '1'],
+      ['x-a', '2'],
+    ]);
+  });
+
+  for (const flag of ['$', '+', '#']) {
+    for (const body of ['', '\r\n\r\n', '\r\nhello\r\n']) {
+      it(`ends a request by ${flag} with ${JSON.stringify(body)} before its end-line`, () => {
+        const [, end] = parse(Buffer.from(`MSRP d93kswow SEND\r\nA: b\r\n${body}-------d93kswow${flag}\r\n`));
+        expect(end).to.deep.equal({ body: body.trim(), flag });
+      });
+    }
+  }
+
+  it('leaves a whole message in the body of another one', () => {
+    const events = parse(fixture('valid/body-that-is-a-message.msrp'));
+    expect(events).to.have.length(2);
+    expect((events[1] as { body: string }).body)
+      .to.include('MSRP inner001 SEND')
+      .and.include('-------inner001$')
+      .and.include('-------outer0012$');
+  });
 
   it('leaves look-alikes of the end-line in the body', () => {
     const [, end] = parse(fixture('valid/end-line-look-alikes-in-body.msrp'));
