@@ -60,7 +60,7 @@ export class Database {
         if (!isConflict(cause) || attempt >= STORE_LIMITS.attempts) {
           throw new StoreUnavailable(operation, { cause });
         }
-        await pause(this.clock, 1 + this.#random.fraction() * STORE_LIMITS.retryPause);
+        await pause(this.clock, 1 + this.#random.fraction() * STORE_LIMITS.retryPause * attempt);
       }
     }
   }

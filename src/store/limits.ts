@@ -34,8 +34,8 @@ export const STORE_LIMITS = {
   receiptField: 16_384,
   /** Texts that expired taken away in one transaction. */
   expiryBatch: 200,
-  /** Attempts of a transaction that lost against another one, and the longest pause before the next. */
-  attempts: 6,
+  /** Attempts of a transaction that lost against another one, and the longest pause after the first; later ones grow. */
+  attempts: 9,
   retryPause: 50,
   /** How long nodes that start together wait for the one that migrates. */
   migration: 30_000,

@@ -94,6 +94,12 @@ export class RetrievalReader implements RetrievalStore {
       trx('message').where({ lease_token: token }).update({ lease_token: null, lease_until: null }),
     );
   }
+
+  async releaseLeases(prefix: string): Promise<void> {
+    await this.#database.transaction('release leases', (trx) =>
+      trx('message').whereLike('lease_token', `${prefix}%`).update({ lease_token: null, lease_until: null }),
+    );
+  }
 }
 
 /** Marks what its token still holds; the rest is somebody else's, or read. */

@@ -88,6 +88,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     renewLease: (token, until) => retrievals.renewLease(token, until),
     markRead: (token, id) => retrievals.markRead(token, id),
     releaseLease: (token) => retrievals.releaseLease(token),
+    releaseLeases: (prefix) => retrievals.releaseLeases(prefix),
     claimReceipts: (claim, now, limit) => receipts.claimReceipts(claim, now, limit),
     closeReceipt: (id) => receipts.closeReceipt(id),
     postponeReceipt: (id, dueAt) => receipts.postponeReceipt(id, dueAt),
