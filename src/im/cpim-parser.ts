@@ -117,7 +117,7 @@ function coreName(namespaces: ReadonlyMap<string, string>, header: CpimHeader): 
 /** §4.5. Parameters other than the language are not kept. */
 function readSubject({ value, parameters = '' }: CpimHeader): CpimSubject {
   const language = /;lang="?([A-Za-z0-9-]{1,100})/i.exec(parameters)?.[1];
-  return { text: unescapeCpim(value), language: language ?? null };
+  return { text: trimBlanks(unescapeCpim(value)), language: language ?? null };
 }
 
 /** §4.1: [ formal-name ] "<" URI ">"; a name may lack its quotes and an address its brackets. */

@@ -1,5 +1,5 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { Places } from '../core/places.ts';
@@ -13,6 +13,7 @@ import { presentNotice } from './presentation.ts';
 import { MalformedText, UnsupportedText } from './read-body.ts';
 import type { ReceiptSessions } from './receipt-sessions.ts';
 import { takesReceipts } from './receipt-sessions.ts';
+import { SilenceTimer } from './silence-timer.ts';
 
 export interface DepositConversationOptions {
   readonly owner: AddressOfRecord;
@@ -42,15 +43,15 @@ export class DepositConversation implements SessionHandlers {
   readonly #options: DepositConversationOptions;
   readonly #session: () => MsrpSession;
   readonly #storing = new Places(MAILBOX_LIMITS.storingPerSession);
-  #idle: Timer | undefined;
+  readonly #silence: SilenceTimer;
   #pending = 0;
-  #ended = false;
   #leaveReceipts = (): void => undefined;
 
   constructor(options: DepositConversationOptions, session: () => MsrpSession) {
     this.#options = options;
     this.#session = session;
-    this.onActivity();
+    const { idleTimeout: limit, clock, hangUp } = options;
+    this.#silence = new SilenceTimer({ limit, clock, onSilent: () => hangUp('idle') });
   }
 
   onBound(): void {
@@ -70,9 +71,7 @@ export class DepositConversation implements SessionHandlers {
   }
 
   onActivity(): void {
-    this.#idle?.cancel();
-    if (this.#ended) return;
-    this.#idle = this.#options.clock.after(this.#options.idleTimeout, () => this.#options.hangUp('idle'));
+    this.#silence.heard();
   }
 
   async onMessage(message: ReceivedMessage): Promise<void> {
@@ -93,7 +92,9 @@ export class DepositConversation implements SessionHandlers {
         transportId: `msrp:${this.#session().id}:${message.messageId}`,
         returnHop,
       };
-      await this.#storing.take(() => deposits.accept(text));
+      const result = await this.#storing.take(() => deposits.accept(text));
+      if (result === 'notice') this.#silence.notice(message.contentType, message.content);
+      else this.#silence.words();
     } catch (error) {
       throw refusalOf(error);
     } finally {
@@ -102,9 +103,8 @@ export class DepositConversation implements SessionHandlers {
   }
 
   onEnded(reason: SessionEnd): void {
-    this.#ended = true;
     this.#leaveReceipts();
-    this.#idle?.cancel();
+    this.#silence.stop();
     this.#options.hangUp(reason);
   }
 }

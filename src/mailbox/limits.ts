@@ -19,7 +19,7 @@ export const MAILBOX_LIMITS = {
   pagerRetrievals: 200,
   /** Longest time for which a typing mark may announce words: the session stays open that long without any. */
   composing: 600_000,
-  /** For how long it announces them when it does not say (RFC 3994 §3.2). */
+  /** For how long it announces them when it does not say (RFC 3994 §3). */
   composingUnsaid: 120_000,
   /** Texts of one chat session waiting for the database; the peer's next ones are refused. */
   pendingPerSession: 100,

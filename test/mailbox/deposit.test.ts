@@ -1,0 +1,262 @@
+import { expect } from 'chai';
+import { AddressOfRecord } from '../../src/core/address-of-record.ts';
+import { silentLogger } from '../../src/core/logger.ts';
+import type { Metrics } from '../../src/core/metrics.ts';
+import { emptyCpim } from '../../src/im/cpim.ts';
+import { parseCpim } from '../../src/im/cpim-parser.ts';
+import { IM_LIMITS } from '../../src/im/limits.ts';
+import type { IncomingText } from '../../src/mailbox/deposit.ts';
+import { Deposits } from '../../src/mailbox/deposit.ts';
+import { MAILBOX_LIMITS } from '../../src/mailbox/limits.ts';
+import type { NewMessage } from '../../src/mailbox/ports.ts';
+import { keepWrapper, readWrapper } from '../../src/mailbox/wrapper.ts';
+import { FakeClock } from '../doubles/fake-clock.ts';
+import { fixture } from '../im/fixtures.ts';
+
+/** Deposits into a list, and what was counted. */
+class Depositing {
+  readonly kept: NewMessage[] = [];
+  readonly counted: string[] = [];
+  readonly #deposits: Deposits;
+
+  constructor(options: { readonly receipts?: boolean } = {}) {
+    const metrics: Metrics = {
+      counter: (name) => ({
+        add: (labels) => this.counted.push(`${name} ${Object.values(labels ?? {}).join(' ')}`),
+      }),
+      gauge: () => ({ set: () => undefined }),
+    };
+    this.#deposits = new Deposits({
+      store: {
+        deposit: (message) => {
+          this.kept.push(message);
+          return Promise.resolve('stored');
+        },
+      },
+      maxBytes: 100_000,
+      clock: new FakeClock(),
+      logger: silentLogger,
+      metrics,
+      ...options,
+    });
+  }
+
+  async accept(
+    contentType: string,
+    content: Buffer | string,
+    more: Partial<IncomingText> = {},
+  ): Promise<string> {
+    return await this.#deposits.accept({
+      owner: AddressOfRecord.parse('sip:alice@example.test'),
+      author: 'sip:bob@example.test',
+      authorName: 'Bob',
+      contentType,
+      content: Buffer.from(content),
+      subject: '',
+      urgent: false,
+      transportId: 'msrp:s:m',
+      returnHop: 'sip:127.0.0.1:5060;transport=udp',
+      ...more,
+    });
+  }
+
+  get only(): NewMessage {
+    const [message] = this.kept;
+    if (message === undefined || this.kept.length > 1) throw new Error(`${this.kept.length} texts were kept`);
+    return message;
+  }
+}
+
+const cpim = (headers: readonly string[], type = 'text/plain', text = 'hello'): string =>
+  ['From: <sip:bob@example.test>', ...headers, '', `Content-Type: ${type}`, '', text].join('\r\n');
+
+describe('a deposit', () => {
+  it('keeps the headers of the message/cpim it came in', async () => {
+    const deposit = new Depositing();
+    await deposit.accept('message/cpim', fixture('cpim/valid', 'all-headers'));
+    const { wrapper, content, subject } = deposit.only;
+    expect([content.toString(), subject]).to.deep.equal(['café au lait', 'news']);
+    const original = parseCpim(fixture('cpim/valid', 'all-headers'));
+    expect(parseCpim(wrapper ?? Buffer.alloc(0))).to.deep.equal({ ...original, content: Buffer.alloc(0) });
+  });
+
+  it('of a bare text keeps no wrapper and owes no receipt', async () => {
+    const deposit = new Depositing();
+    await deposit.accept('text/plain', 'x');
+    expect(deposit.only).to.deep.include({ wrapper: null, receipts: null });
+  });
+
+  it('keeps a text byte for byte, bytes that mean nothing too', async () => {
+    for (const type of [
+      'text/plain',
+      'text/plain;charset=utf-16',
+      'text/plain; charset=x-none',
+      'text/html',
+    ]) {
+      const bytes = Buffer.from([0, 0xff, 13, 10, 10, 13, 0x20, 0xc3]);
+      const bare = new Depositing();
+      await bare.accept(type, bytes);
+      expect(bare.only).to.deep.include({ content: bytes, contentType: type });
+      const wrapped = new Depositing();
+      await wrapped.accept('message/cpim', Buffer.concat([Buffer.from(cpim([], type, '')), bytes]));
+      expect(wrapped.only).to.deep.include({ content: bytes, contentType: type });
+    }
+  });
+});
+
+describe('what a sender asks to be told', () => {
+  const asked = async (headers: readonly string[], more: Partial<IncomingText> = {}): Promise<unknown> => {
+    const deposit = new Depositing();
+    await deposit.accept('message/cpim', cpim(headers), more);
+    return deposit.only.receipts;
+  };
+  const ID = 'imdn.Message-ID: m1';
+  const ASK = 'imdn.Disposition-Notification: positive-delivery, display';
+
+  it('is kept with her name for the text, its DateTime as it stood, and the way back', async () => {
+    expect(
+      await asked([
+        'NS: i <urn:ietf:params:imdn>',
+        'DateTime: 2026-11-21T14:03:05-05:00',
+        `i${ID.slice(4)}`,
+        `i${ASK.slice(4)}`,
+      ]),
+    ).to.deep.equal({
+      dispositions: ['positive-delivery', 'display'],
+      messageId: 'm1',
+      dateTime: '2026-11-21T14:03:05-05:00',
+      returnHop: 'sip:127.0.0.1:5060;transport=udp',
+    });
+  });
+
+  it('counts once, in any case and with parameters, when it is one of the four', async () => {
+    const request = 'imdn.Disposition-Notification: Display;x=y,processing, DISPLAY, negative-delivery,read';
+    expect(await asked([ID, request])).to.deep.include({
+      dispositions: ['negative-delivery', 'processing', 'display'],
+      dateTime: null,
+    });
+  });
+
+  it('is nothing without a name for the text, or without a known request', async () => {
+    expect(await asked([ASK])).to.equal(null);
+    expect(await asked([ID])).to.equal(null);
+    expect(await asked([ID, 'imdn.Disposition-Notification: read'])).to.equal(null);
+  });
+
+  it('is nothing when nobody vouches for her (reflection)', async () => {
+    expect(await asked([ID, ASK], { returnHop: null })).to.equal(null);
+  });
+
+  it('is nothing where receipts are off', async () => {
+    const deposit = new Depositing({ receipts: false });
+    await deposit.accept('message/cpim', cpim([ID, ASK]));
+    expect(deposit.only.receipts).to.equal(null);
+    expect(deposit.only.wrapper).not.to.equal(null);
+  });
+});
+
+describe('what is taken and never kept', () => {
+  const composing =
+    '<isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing"><state>active</state></isComposing>';
+  const notices: [string, string][] = [
+    ['text/plain', ''],
+    ['text/html; charset=utf-8', ''],
+    ['text/x-msrp-heartbeat', 'beat'],
+    ['text/plain', '?OTRv23?'],
+    ['text/plain; charset="utf8"', '?OTR:AAMDJ+MVmSfjFZcAAAAAAQAAAAIAAADA1g5IjD1ZGLDVQEyCgCyn9hb='],
+    ['text/html', '?OTRv3?<br/>wants to talk in private'],
+    ['application/im-iscomposing+xml', composing],
+    ['application/im-iscomposing+xml', 'broken'],
+    ['message/imdn+xml', '<imdn xmlns="urn:ietf:params:xml:ns:imdn"/>'],
+  ];
+  for (const [type, text] of notices) {
+    it(`${type} ${JSON.stringify(text.slice(0, 20))}, bare, wrapped, and wrapped twice`, async () => {
+      const deposit = new Depositing();
+      expect(await deposit.accept(type, text)).to.equal('notice');
+      const ask = ['imdn.Message-ID: m1', 'imdn.Disposition-Notification: positive-delivery'];
+      const once = cpim(ask, type, text);
+      expect(await deposit.accept('Message/CPIM', once)).to.equal('notice');
+      expect(await deposit.accept('message/cpim', once.replaceAll('\r\n', '\n'))).to.equal('notice');
+      expect(await deposit.accept('message/cpim', cpim(ask, 'message/cpim', once))).to.equal('notice');
+      expect(deposit.kept).to.deep.equal([]);
+    });
+  }
+
+  it('in base64 too', async () => {
+    const deposit = new Depositing();
+    const otr = Buffer.from('?OTRv2?').toString('base64');
+    const body = `From: <sip:b@e.test>\r\n\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n${otr}`;
+    expect(await deposit.accept('message/cpim', body)).to.equal('notice');
+    expect(deposit.kept).to.deep.equal([]);
+  });
+
+  it('is not a text that only mentions it', async () => {
+    const deposit = new Depositing();
+    for (const text of [' ?OTRv2?', 'what is ?OTR', '\n', ' ']) {
+      expect(await deposit.accept('text/plain', text), text).to.equal('stored');
+    }
+  });
+});
+
+describe('a wrapper', () => {
+  const withHeaders = (value: string, count = 1): Parameters<typeof keepWrapper>[0] => ({
+    ...emptyCpim,
+    from: { displayName: '', uri: 'sip:bob@example.test' },
+    require: ['x.y'],
+    namespaces: new Map([
+      ['imdn', 'urn:ietf:params:imdn'],
+      ['x', 'urn:x'],
+    ]),
+    headers: [
+      { name: 'imdn.Message-ID', value: 'm1' },
+      ...Array.from({ length: count }, () => ({ name: 'x.y', value })),
+    ],
+  });
+  const room = MAILBOX_LIMITS.wrapper - (keepWrapper(withHeaders('')).bytes?.length ?? 0);
+
+  it('is kept whole up to its limit, and read back', () => {
+    const wrapper = withHeaders('v'.repeat(room));
+    const { bytes, kept } = keepWrapper(wrapper);
+    expect([kept, bytes?.length]).to.deep.equal(['whole', MAILBOX_LIMITS.wrapper]);
+    expect(readWrapper(bytes)).to.deep.equal(wrapper);
+    expect(MAILBOX_LIMITS.wrapper).to.be.at.most(IM_LIMITS.cpimHeaderBytes);
+  });
+
+  it('one byte longer loses the headers that are none of ours, and what requires them', () => {
+    const { bytes, kept } = keepWrapper(withHeaders('v'.repeat(room + 1)));
+    expect(kept).to.equal('without foreign headers');
+    const { from, headers, require, namespaces } = readWrapper(bytes);
+    expect(from?.uri).to.equal('sip:bob@example.test');
+    expect(headers).to.deep.equal([{ name: 'imdn.Message-ID', value: 'm1' }]);
+    expect([require, [...namespaces.keys()]]).to.deep.equal([[], ['imdn']]);
+  });
+
+  it('that is too long even so is not kept, and the text is', async () => {
+    const deposit = new Depositing();
+    // Six characters are written for each of these.
+    const name = '\u0001'.repeat(5_000);
+    const headers = [
+      `To: "${name}" <sip:a@e.test>`,
+      'imdn.Message-ID: m1',
+      'imdn.Disposition-Notification: display',
+    ];
+    expect(await deposit.accept('message/cpim', cpim(headers))).to.equal('stored');
+    expect(deposit.only.wrapper).to.equal(null);
+    expect(deposit.only.receipts).to.deep.include({ messageId: 'm1' });
+    expect(deposit.counted).to.include('deposits_wrapper_cut_total not');
+  });
+
+  it('that cannot be read back is as none', () => {
+    expect(readWrapper(Buffer.from('words'))).to.equal(emptyCpim);
+    expect(readWrapper(null)).to.equal(emptyCpim);
+  });
+
+  it('with as many headers as may be is read back', async () => {
+    const deposit = new Depositing();
+    await deposit.accept(
+      'message/cpim',
+      cpim(Array.from({ length: IM_LIMITS.cpimHeaders - 1 }, () => 'X: y')),
+    );
+    expect(readWrapper(deposit.only.wrapper).headers).to.have.length(IM_LIMITS.cpimHeaders - 1);
+  });
+});
