@@ -150,7 +150,8 @@ async function start(
   const followUp = prepareFollowUp(config, surroundings, store, requests);
   texts.followUp = followUp;
   stops.push(() => followUp.stop());
-  const retrievals = new Retrievals({ ...surroundings, store });
+  const retrievals = new Retrievals({ ...surroundings, store, node: config.NODE_NAME });
+  await retrievals.begin();
   const deposits = new Deposits({
     ...surroundings,
     store,

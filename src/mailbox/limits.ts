@@ -6,6 +6,11 @@ export const MAILBOX_LIMITS = {
   leaseRenewal: 20_000,
   /** Texts held at one time by one retrieval. */
   leaseBatch: 50,
+  /**
+   * Texts of one retrieval between being sent and being marked read: as many, at most, come twice when the power goes. A client
+   * that reports nothing costs each of them a moment's wait.
+   */
+  inHand: 10,
   /** Pause before an acknowledged text is tried again to be marked read, when the database failed. */
   markReadRetry: 1_000,
   /** Longest unique key, subject and author kept. */

@@ -130,6 +130,8 @@ export interface RetrievalStore {
   markRead(token: LeaseToken, id: number): Promise<boolean>;
   /** Frees whatever `token` still holds; those texts are new and deliverable at once. */
   releaseLease(token: LeaseToken): Promise<void>;
+  /** Frees whatever tokens that begin with `prefix` hold: after a crash nobody goes on with them. Letters and digits only. */
+  releaseLeases(prefix: string): Promise<void>;
 }
 
 /** What became of a text (RFC 5438 §5). `stored`: kept for its owner; `failed`: it expired before she fetched it. */

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { pause } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
+import { Places } from '../core/places.ts';
 import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
@@ -12,6 +14,8 @@ import { TextRefused } from './ports.ts';
 
 export interface RetrievalOptions {
   readonly store: RetrievalStore;
+  /** Name of this node among those that share the store. */
+  readonly node: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -38,20 +42,31 @@ export type Deliver = (message: StoredMessage) => Promise<void>;
 export class Retrievals {
   readonly #options: RetrievalOptions;
   readonly #delivered: Counter;
+  /** What the tokens of this node begin with, whatever its name is made of. */
+  readonly #holder: string;
 
   constructor(options: RetrievalOptions) {
     this.#options = options;
+    this.#holder = createHash('sha256').update(options.node).digest('hex').slice(0, 16);
     this.#delivered = options.metrics.counter('texts_delivered_total', 'Texts handed to their owners');
   }
 
   /**
-   * Delivers all new texts in order, those too that arrive meanwhile. Within a batch `deliver` is called for each text at
-   * once, in order: how many are in flight is the transport's affair.
+   * Frees the texts that this node held when it last ended without a word; call it before the first {@link run}.
+   * @throws StoreUnavailable
+   */
+  async begin(): Promise<void> {
+    await this.#options.store.releaseLeases(this.#holder);
+  }
+
+  /**
+   * Delivers all new texts in order, those too that arrive meanwhile. `deliver` is called in that order too, for a few texts
+   * at one time: the next ones wait until one of these is marked read.
    * @throws StoreUnavailable, or what `deliver` rejected with; what was not acknowledged is new again
    */
   async run(owner: AddressOfRecord, deliver: Deliver): Promise<RetrievalResult> {
     const { store, clock, random, logger } = this.#options;
-    const token = hexToken(random, 128);
+    const token = `${this.#holder}${hexToken(random, 128)}`;
     const until = (): number => clock.now() + MAILBOX_LIMITS.lease;
     const acknowledged = new Set<number>();
     let refused = 0;
@@ -79,14 +94,16 @@ export class Retrievals {
     acknowledged: Set<number>,
     deliver: Deliver,
   ): Promise<number> {
-    const deliveries = batch.map(async (message) => {
+    const hands = new Places(MAILBOX_LIMITS.inHand);
+    const handOver = async (message: StoredMessage): Promise<void> => {
       if (!acknowledged.has(message.id)) {
         await deliver(message);
         acknowledged.add(message.id);
         this.#delivered.add();
       }
       await this.#markRead(token, message.id);
-    });
+    };
+    const deliveries = batch.map((message) => hands.take(() => handOver(message)));
     // Every acknowledgement counts, so a failure waits until the rest of the batch has settled. A text that alone is refused
     // must not keep the others back.
     let refused = 0;

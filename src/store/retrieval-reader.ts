@@ -97,7 +97,10 @@ export class RetrievalReader implements RetrievalStore {
 
   async releaseLeases(prefix: string): Promise<void> {
     await this.#database.transaction('release leases', (trx) =>
-      trx('message').whereLike('lease_token', `${prefix}%`).update({ lease_token: null, lease_until: null }),
+      trx('message')
+        .where('lease_token', '>=', prefix)
+        .where('lease_token', '<', `${prefix}~`)
+        .update({ lease_token: null, lease_until: null }),
     );
   }
 }

@@ -24,8 +24,15 @@ describe('a retrieval', () => {
     expect(clock.pendingTimers).to.equal(0);
   });
 
-  const retrievals = (over: RetrievalStore = store): Retrievals =>
-    new Retrievals({ store: over, clock, random: seededRandom(), logger: silentLogger, metrics: noMetrics });
+  const retrievals = (over: RetrievalStore = store, node = 'one'): Retrievals =>
+    new Retrievals({
+      store: over,
+      node,
+      clock,
+      random: seededRandom(),
+      logger: silentLogger,
+      metrics: noMetrics,
+    });
 
   async function deposit(count: number): Promise<void> {
     for (let i = 0; i < count; i++) await store.deposit(text());
@@ -71,6 +78,20 @@ describe('a retrieval', () => {
     await store.lease(ALICE, 'another', Date.now() + 60_000, 10);
     const result = await retrievals().run(ALICE, () => Promise.reject(new Error('not ours')));
     expect(result).to.deep.equal({ delivered: 0, refused: 0, elsewhere: 2 });
+  });
+
+  it('after a crash brings what the same node held at once, and leaves what another holds', async () => {
+    await deposit(2);
+    const crashed: RetrievalStore = { ...store, releaseLease: () => Promise.reject(new Error('crashed')) };
+    const broken = retrievals(crashed).run(ALICE, () => Promise.reject(new Error('gone')));
+    expect(await broken.catch((error: unknown) => error)).to.have.property('message', 'gone');
+    await deposit(1);
+    const other = retrievals(store, 'another');
+    await other.begin();
+    expect(await other.run(ALICE, () => Promise.resolve())).to.deep.include({ delivered: 1, elsewhere: 2 });
+    const restarted = retrievals();
+    await restarted.begin();
+    expect(await restarted.run(ALICE, () => Promise.resolve())).to.deep.include({ delivered: 2 });
   });
 
   it('marks an acknowledged text read though the database fails for a moment, and sends it once', async () => {

@@ -238,6 +238,15 @@ export function storeContract(newUrl: () => Promise<string>): void {
       expect(await lease('d')).to.have.length(4);
     });
 
+    it('is freed with all whose tokens begin alike, as those of a node that crashed do, and with no others', async () => {
+      await lease('0a1b', 1);
+      await lease('0a1bff', 1);
+      await lease('0a1c', 1);
+      await lease('0a1', 1);
+      await store.releaseLeases('0a1b');
+      expect(await lease('next')).to.have.length(4);
+    });
+
     it('alone lets a text be marked read, and once only', async () => {
       const [one] = await lease('a', 1);
       const id = one?.id ?? 0;
