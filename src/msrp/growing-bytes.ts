@@ -1,13 +1,15 @@
 const NOTHING = Buffer.alloc(0);
-/** Sizes below the announced one are this many times apart. */
+/** Sizes of large memory are this many times apart, so that little is left behind in growing. */
 const STEP = 16;
+/** Below this what is left behind does not matter, and what is set aside for nothing may: sizes double. */
+const LARGE = 64 * 1024;
 /** No smaller size is worth a step. */
 const LEAST = 256;
 
 /**
- * Bytes that come one after another, in one piece of memory. What a peer announces is not set aside at once: the sizes it grows
- * through are the announced one over 256, over 16, and itself. So it takes less than 16 times what came, and what it leaves
- * behind in growing is a fifteenth of the whole.
+ * Bytes that come one after another, in one piece of memory. What a peer announces is not set aside at once: the last sizes it
+ * grows through are the announced one over 256, over 16, and itself. So it takes less than 16 times what came, and leaves a
+ * fifteenth of the whole behind.
  */
 export class GrowingBytes {
   readonly #max: number;
@@ -40,8 +42,11 @@ export class GrowingBytes {
   roomFor(length: number): number {
     if (length <= this.room) return this.room;
     let size = length <= this.#announced ? this.#announced : this.#max;
-    while (size > LEAST && Math.ceil(size / STEP) >= length) size = Math.ceil(size / STEP);
-    return Math.max(size, length);
+    while (size > LARGE && Math.ceil(size / STEP) >= length) size = Math.ceil(size / STEP);
+    if (length > LARGE / 2) return Math.max(size, length);
+    let doubled = LEAST;
+    while (doubled < length) doubled *= 2;
+    return Math.max(Math.min(size, doubled), length);
   }
 
   /** Makes room for `length` bytes in all. */

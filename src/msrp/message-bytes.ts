@@ -12,6 +12,8 @@ export class MessageBytes {
   readonly #blockSize: number;
   /** By their number in the message. */
   readonly #blocks = new Map<number, Buffer>();
+  /** As many blocks lie before the end of the beginning. */
+  #passed = 0;
 
   /** @param announced length of the message, as the peer says */
   constructor(max: number, announced?: number) {
@@ -50,8 +52,8 @@ export class MessageBytes {
       const block = this.#blocks.get(number);
       if (block !== undefined) this.#beginning.append(block.subarray(offset, offset + length));
     }
-    for (const number of [...this.#blocks.keys()]) {
-      if ((number + 1) * this.#blockSize <= this.#beginning.length) this.#blocks.delete(number);
+    for (; (this.#passed + 1) * this.#blockSize <= this.#beginning.length; this.#passed++) {
+      this.#blocks.delete(this.#passed);
     }
   }
 

@@ -78,7 +78,7 @@ export class SessionRegistry implements Pick<ConnectionOwner, 'onRequest' | 'onR
 
   /**
    * RFC 4975 §10: 400 for what cannot be read, 481 for a session nobody knows, 506 for one bound to another connection. Of a
-   * method nobody knows 501 is said whatever its path (§10.8): AUTH (RFC 4976 §5.1) is meant for a relay, whose URI names no
+   * method nobody knows 501 is said whatever its path (§10.9): AUTH (RFC 4976 §5.1) is meant for a relay, whose URI names no
    * session, and tells its sender so that we are none.
    */
   async onRequest(connection: MsrpConnection, request: WholeRequest): Promise<void> {

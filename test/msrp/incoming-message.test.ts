@@ -56,6 +56,62 @@ describe('a message in chunks', () => {
     ).to.equal('äöüßé!');
   });
 
+  it('of which a chunk was interrupted goes on behind what came of it', () => {
+    expect(
+      feed([
+        ['1-6/9', 'abc', '+'],
+        ['4-9/9', 'defghi', '$'],
+      ]),
+    ).to.equal('abcdefghi');
+    expect(
+      feed([
+        ['1-6/9', 'abc', '+'],
+        ['7-9/9', 'ghi', '$'],
+        ['4-6/9', 'def', '+'],
+      ]),
+    ).to.equal('abcdefghi');
+  });
+
+  it('keeps what came beyond its last chunk, since that was acknowledged', () => {
+    expect(
+      feed([
+        ['4-9/9', 'defghi', '+'],
+        ['1-3/9', 'abc', '$'],
+      ]),
+    ).to.equal('abcdefghi');
+  });
+
+  it('has what the later of two chunks says where they differ, ahead of its turn too', () => {
+    expect(
+      feed([
+        ['4-6/6', 'xxx', '+'],
+        ['5-6/6', 'ef', '$'],
+        ['1-4/6', 'abcd', '+'],
+      ]),
+    ).to.equal('abcdef');
+  });
+
+  it('of empty chunks is empty, and an empty chunk may be its last', () => {
+    expect(
+      feed([
+        ['1-0/*', '', '+'],
+        ['1-0/0', '', '$'],
+      ]),
+    ).to.equal('');
+    expect(
+      feed([
+        ['4-3/3', '', '$'],
+        ['1-3/3', 'abc', '+'],
+      ]),
+    ).to.equal('abc');
+  });
+
+  it('of one chunk is that chunk and is not copied', () => {
+    const bytes = Buffer.from('hello');
+    const progress = new IncomingMessage('text/plain', 1000).add(parseByteRange('1-5/5'), bytes, '$');
+    expect(progress.kind === 'whole' && progress.content).to.equal(bytes);
+  });
+
   it('whose chunks bear no ranges is put together in the order they came', () => {
     expect(
       feed([
@@ -85,6 +141,22 @@ describe('a message in chunks', () => {
     expect(feed([['1-10/99999999', 'abc', '+']], 100)).to.equal('open');
     expect(feed([['99999999-*/*', 'abc', '+']], 100)).to.equal('too large');
     expect(feed([['1-*/*', 'x'.repeat(101), '$']], 100)).to.equal('too large');
+  });
+
+  it('takes no more memory for a claim, only for what came', () => {
+    const max = 10_000_000;
+    const claims = new IncomingMessage('text/plain', max);
+    claims.add(parseByteRange('1-10/10000000'), Buffer.alloc(10), '+');
+    expect(claims.room).to.be.at.most(256);
+    const far = new IncomingMessage('text/plain', max);
+    far.add(parseByteRange('9999990-9999999/10000000'), Buffer.alloc(10), '+');
+    expect(far.room).to.be.at.most(8_192);
+    const growing = new IncomingMessage('text/plain', max);
+    for (let at = 0; at < max; at += 10_000) {
+      growing.add(parseByteRange(`${at + 1}-*/*`), Buffer.alloc(10_000), '+');
+      expect(growing.room).to.be.at.most(Math.min(max, 16 * (at + 10_000)));
+    }
+    expect(growing.room).to.equal(max);
   });
 
   it('with the same chunk over and over cannot fill the memory', () => {

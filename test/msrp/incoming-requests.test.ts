@@ -128,6 +128,19 @@ describe('the SENDs of a session', () => {
     expect(inbox.messages).to.have.length(0);
   });
 
+  it('whose last chunk is empty and comes first are whole with the others', async () => {
+    const inbox = new Inbox();
+    expect(await inbox.status({ range: '6-5/5' })).to.equal(200);
+    expect(await inbox.status({ body: 'hello', range: '1-5/5', flag: '+' })).to.equal(200);
+    expect(inbox.texts).to.deep.equal(['hello']);
+  });
+
+  it('from nobody who could be named are answered 400', async () => {
+    const inbox = new Inbox();
+    expect(await inbox.status({ body: 'hello', headers: { 'from-path': 'bob' } })).to.equal(400);
+    expect(inbox.messages).to.have.length(0);
+  });
+
   it('given up by their sender are dropped, and their Message-ID may be used again', async () => {
     const inbox = new Inbox();
     await inbox.take({ body: 'hel', range: '1-3/5', flag: '+' });
@@ -153,6 +166,13 @@ describe('a message at the limit', () => {
     const inbox = new Inbox(limits);
     expect(await inbox.status({ body: 'aaaaaa', range: '1-6/*', flag: '+' })).to.equal(200);
     expect(await inbox.status({ body: 'aaaaaa', range: '7-12/*', flag: '+' })).to.equal(413);
+  });
+
+  it('once refused is over with an empty last chunk too', async () => {
+    const inbox = new Inbox(limits);
+    await inbox.take({ body: 'a'.repeat(11), range: '1-11/*', flag: '+' });
+    expect(await inbox.status({ range: '1-0/0' })).to.equal(413);
+    expect(await inbox.status({ body: 'aa', range: '1-2/2' })).to.equal(200);
   });
 
   it('once refused stays refused to its last chunk', async () => {
