@@ -15,6 +15,7 @@ const OWN = /^(from|to|cc|datetime|subject|ns|require|content-.*|mime-version)$/
 export function formatCpim(message: CpimMessage): Buffer {
   const { from, to, cc, subjects, namespaces, require, headers, contentType, mimeHeaders } = message;
   const dateTime = dateTimeOf(message);
+  const defaultNamespace = namespaces.get('');
   const required = require.filter((name) => NAME.test(name));
   const outer = [
     ...(from === null ? [] : [line('From', formatAddress(from))]),
@@ -24,6 +25,8 @@ export function formatCpim(message: CpimMessage): Buffer {
     ...subjects.map(formatSubject),
     ...[...namespaces].flatMap(formatNamespace),
     ...(required.length === 0 ? [] : [line('Require', required.join(','))]),
+    // §3.4: from here on names without a prefix are in it, so those of our own stand before.
+    ...(defaultNamespace === undefined ? [] : [line('NS', `<${cleanUri(defaultNamespace)}>`)]),
     ...headers.filter(({ name }) => NAME.test(name) && !OWN.test(name)).map(formatHeader),
   ];
   const inner = mimeHeaders.filter(({ name }) => NAME.test(name) && !/^content-type$/i.test(name));
@@ -53,7 +56,6 @@ function formatSubject({ text, language }: CpimSubject): string {
 
 /** §4.6. */
 function formatNamespace([prefix, uri]: readonly [string, string]): string[] {
-  if (prefix === '') return [line('NS', `<${cleanUri(uri)}>`)];
   return NAME.test(prefix) ? [line('NS', `${prefix} <${cleanUri(uri)}>`)] : [];
 }
 
