@@ -13,7 +13,7 @@ const LEAST = 256;
  */
 export class GrowingBytes {
   readonly #max: number;
-  #announced: number;
+  readonly #announced: number;
   #bytes: Buffer = NOTHING;
   #length = 0;
 

@@ -45,10 +45,8 @@ export class MessageBytes {
 
   /** Nothing is missing any more before `end`: what came ahead up to there joins the beginning. */
   joinTo(end: number): void {
-    const begun = this.#beginning.length;
     if (this.#blocks.size === 0) return;
-    if (end > begun) this.#beginning.grow(end);
-    for (const { number, offset, length } of this.#parts(begun, end)) {
+    for (const { number, offset, length } of this.#parts(this.#beginning.length, end)) {
       const block = this.#blocks.get(number);
       if (block !== undefined) this.#beginning.append(block.subarray(offset, offset + length));
     }

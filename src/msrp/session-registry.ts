@@ -84,7 +84,7 @@ export class SessionRegistry implements Pick<ConnectionOwner, 'onRequest' | 'onR
   async onRequest(connection: MsrpConnection, request: WholeRequest): Promise<void> {
     const { head } = request;
     this.#requests.add({ method: KNOWN_METHODS.has(head.method) ? head.method : 'other' });
-    if (head.fault === undefined && !KNOWN_METHODS.has(head.method)) {
+    if (!KNOWN_METHODS.has(head.method)) {
       this.#refuse(connection, head, 501, 'Unknown method');
       return;
     }

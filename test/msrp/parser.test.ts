@@ -187,6 +187,43 @@ describe('the MSRP parser', () => {
     expect(end).to.have.property('body').that.includes('-------d93kswow$ \r\n');
   });
 
+  for (const line of [
+    '-------d93kswow',
+    '-------d93kswow ',
+    '-------d93kswow%',
+    '-------d93kswow$ ',
+    '-------d93kswow$$',
+    '-------d93kswow$\r',
+    '-------d93kswow$\n',
+    '-------d93kswow$x\n',
+    '-------d93kswox$',
+    '-------d93ksw$',
+    '-------D93KSWOW$',
+    '------d93kswow$',
+    '--------d93kswow$',
+    'x-------d93kswow$',
+    '\n-------d93kswow$',
+    ' -------d93kswow$',
+    '-------d93kswow+-------d93kswow$',
+  ]) {
+    it(`takes ${JSON.stringify(line)} in a body for a part of it, wherever it is cut`, () => {
+      for (const body of [
+        line,
+        `${line}\r\n`,
+        `text\r\n${line}`,
+        `text\r\n${line}\r\ntext`,
+        `\r\r\n${line}`,
+      ]) {
+        const bytes = Buffer.from(`MSRP d93kswow SEND\r\nA: b\r\n\r\n${body}\r\n-------d93kswow#\r\n`);
+        for (let split = 0; split < bytes.length; split++) {
+          const [, end, ...rest] = parse(bytes.subarray(0, split), bytes.subarray(split));
+          expect(end).to.deep.equal({ body, flag: '#' });
+          expect(rest).to.deep.equal([]);
+        }
+      }
+    });
+  }
+
   it('passes over the body of a response, which has none', () => {
     const [response, ...rest] = parse(fixture('valid/response-with-body.msrp'));
     expect(response).to.include({ status: 200, id: 'd93kswow' });
