@@ -9,6 +9,7 @@ const COMMANDS = {
   sipp: 'sipp',
   tshark: 'tshark',
   mariadb: 'mariadbd',
+  chromium: 'chromium',
 } as const;
 
 export type Peer = keyof typeof COMMANDS;
