@@ -198,6 +198,7 @@ async function start(
       ...surroundings,
       policy,
       chats,
+      maxBytes: config.MESSAGE_MAX_BYTES,
       ready: () => store.ready(),
       newSessionId: () => random.bytes(4).readUInt32BE(0),
     }),

@@ -208,17 +208,6 @@ describe('the mailbox, from the phone’s side', () => {
       expect((await dialog.request('BYE')).startLine).to.include('200');
     });
 
-    it('gets the same answer to a re-INVITE that changes nothing, and 488 to one that moves the chat', async () => {
-      const bob = await phone(BOB);
-      const path = MsrpChat.localPath();
-      const dialog = await bob.dialog('INVITE', ALICE, SDP, chatOffer(path));
-      const same = await dialog.request('INVITE', SDP, chatOffer(path));
-      expect(same.startLine).to.include('200');
-      expect(pathOf(same.body)).to.equal(pathOf(dialog.answer.body));
-      const moved = await dialog.request('INVITE', SDP, chatOffer(MsrpChat.localPath()));
-      expect(moved.startLine).to.include('488');
-    });
-
     it('without MSRP in its offer gets 488 with a Warning', async () => {
       const bob = await phone(BOB);
       const audio =

@@ -74,6 +74,10 @@ export class DepositConversation implements SessionHandlers {
     this.#silence.heard();
   }
 
+  onHeld(held: boolean): void {
+    this.#silence.hold(held);
+  }
+
   async onMessage(message: ReceivedMessage): Promise<void> {
     const { owner, author, authorName, returnHop, deposits } = this.#options;
     if (this.#pending >= MAILBOX_LIMITS.pendingPerSession) {

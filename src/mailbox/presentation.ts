@@ -17,6 +17,8 @@ export interface PeerFormats {
   readonly acceptTypes: readonly string[];
   /** Inside message/cpim; empty when it did not say, which means anything. */
   readonly acceptWrappedTypes: readonly string[];
+  /** Longest message it takes, bytes (RFC 4975 §8.6). */
+  readonly maxSize?: number | undefined;
 }
 
 const PLAIN = 'text/plain; charset=utf-8';

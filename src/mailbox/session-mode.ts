@@ -3,9 +3,13 @@ import type { Clock } from '../core/clock.ts';
 import { MailboxError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Gauge, Metrics } from '../core/metrics.ts';
-import type { MsrpEndpoint, MsrpTransport } from '../msrp/endpoint.ts';
-import type { MsrpSession, SessionHandlers } from '../msrp/session.ts';
-import { formatMsrpUri, parseMsrpUri } from '../msrp/uri.ts';
+import type { MsrpEndpoint, MsrpTransport, PreparedSession } from '../msrp/endpoint.ts';
+import type { MsrpSession } from '../msrp/session.ts';
+import { formatMsrpUri } from '../msrp/uri.ts';
+import type { Conversation } from './chat.ts';
+import { Chat } from './chat.ts';
+import type { ChatPeer } from './chat-peer.ts';
+import { remoteSide } from './chat-peer.ts';
 import type { Deposits } from './deposit.ts';
 import { DepositConversation } from './deposit-conversation.ts';
 import type { DisplayedTexts } from './displayed-texts.ts';
@@ -13,6 +17,9 @@ import type { PeerFormats } from './presentation.ts';
 import type { ReceiptSessions } from './receipt-sessions.ts';
 import type { Retrievals } from './retrieval.ts';
 import { RetrievalConversation } from './retrieval-conversation.ts';
+
+export type { ChatPeer } from './chat-peer.ts';
+export { UnreadablePath } from './chat-peer.ts';
 
 /** What carries a chat. */
 export type ChatTransport = MsrpTransport;
@@ -29,15 +36,15 @@ export type ChatPurpose =
     }
   | { readonly kind: 'retrieval'; readonly owner: AddressOfRecord };
 
-/** The peer's side of the media, out of its SDP. */
-export interface ChatPeer extends PeerFormats {
-  readonly path: readonly string[];
-  /** Our role in setting up the connection. */
-  readonly role: 'active' | 'passive';
-}
-
-/** A chat that runs. `end` says that the call is over; it may be called more than once. */
+/** A chat of a call that was answered. `end` says that the call is over; it may be called more than once. */
 export interface RunningChat {
+  /**
+   * The peer's side is known, or is another now: the session is opened, or goes on where the peer is, if that is elsewhere.
+   * @throws UnreadablePath, and nothing has changed
+   */
+  connect(peer: ChatPeer): void;
+  /** The peer wants to hear nothing for now, or again. Meanwhile nobody is taken for silent. */
+  hold(held: boolean): void;
   end(): void;
 }
 
@@ -46,7 +53,9 @@ export interface PreparedChat {
   readonly path: string;
   readonly host: string;
   readonly port: number;
-  /** The call is answered. `hangUp` is called once, when the chat wants it ended. */
+  /** Of our certificate, over TLS: what stands after `a=fingerprint:`. */
+  readonly fingerprint: string | undefined;
+  /** The call is answered. `hangUp` is called once, when the chat wants it ended; never before this has returned. */
   start(purpose: ChatPurpose, hangUp: (reason: string) => void): RunningChat;
   /** The call was not answered after all. */
   discard(): void;
@@ -56,13 +65,6 @@ export interface PreparedChat {
 export class TooManySessions extends MailboxError {
   constructor(limit: number) {
     super('TOO_MANY_SESSIONS', `${limit} chat sessions run already`);
-  }
-}
-
-/** The peer's a=path holds something that is no MSRP URI. */
-export class UnreadablePath extends MailboxError {
-  constructor(cause: unknown) {
-    super('UNREADABLE_PATH', 'the MSRP path of the peer cannot be read', { cause });
   }
 }
 
@@ -86,7 +88,7 @@ export interface SessionModeOptions {
 export class SessionMode {
   readonly #options: SessionModeOptions;
   readonly #running: Gauge;
-  readonly #chats = new Set<{ hangUp: (reason: string) => void }>();
+  readonly #chats = new Set<Chat>();
   #count = 0;
 
   constructor(options: SessionModeOptions) {
@@ -98,28 +100,29 @@ export class SessionMode {
     return new Set(this.#options.endpoint.listeners.map(({ transport }) => transport));
   }
 
-  /** Makes room for one chat with `peer`. @throws TooManySessions, UnreadablePath */
-  prepare(transport: ChatTransport, peer: ChatPeer): PreparedChat {
+  /**
+   * Makes room for one chat.
+   * @param peer its side, when that is known already
+   * @throws TooManySessions, UnreadablePath
+   */
+  prepare(transport: ChatTransport, peer?: ChatPeer): PreparedChat {
     const { endpoint, maxSessions } = this.#options;
     if (this.#count >= maxSessions) throw new TooManySessions(maxSessions);
-    const path = readPath(peer.path);
+    if (peer !== undefined) remoteSide(peer);
     const prepared = endpoint.prepare(transport);
     const [local] = prepared.localPath;
-    if (local === undefined) throw new UnreadablePath('no local path');
+    if (local === undefined) throw new Error('a session without a path of its own');
     this.#adjust(1);
     return {
       path: prepared.localPath.map(formatMsrpUri).join(' '),
       host: local.host,
       port: local.port,
+      fingerprint: prepared.fingerprint,
       discard: () => {
         prepared.discard();
         this.#adjust(-1);
       },
-      start: (purpose, hangUp) => {
-        const open = (handlers: SessionHandlers): MsrpSession =>
-          prepared.open({ path, setup: peer.role, fingerprints: [] }, handlers);
-        return this.#start(open, peer, purpose, hangUp);
-      },
+      start: (purpose, hangUp) => this.#start(prepared, purpose, hangUp),
     };
   }
 
@@ -128,47 +131,26 @@ export class SessionMode {
     for (const chat of [...this.#chats]) chat.hangUp('shutdown');
   }
 
-  #start(
-    open: (handlers: SessionHandlers) => MsrpSession,
-    peer: ChatPeer,
-    purpose: ChatPurpose,
-    hangUp: (reason: string) => void,
-  ): RunningChat {
-    let asked = false;
-    let over = false;
-    const hangUpOnce = (reason: string): void => {
-      if (asked) return;
-      asked = true;
-      hangUp(reason);
-    };
-    const chat = { hangUp: hangUpOnce };
-    this.#chats.add(chat);
-    // The conversation speaks in a session that is opened with the conversation.
-    const opened: { session?: MsrpSession } = {};
-    const session = (): MsrpSession => {
-      if (opened.session === undefined) throw new Error('the session speaks before it was opened');
-      return opened.session;
-    };
-    const running = open(this.#converse(purpose, peer, hangUpOnce, session));
-    opened.session = running;
-    return {
-      end: () => {
-        if (over) return;
-        over = true;
-        asked = true;
+  #start(prepared: PreparedSession, purpose: ChatPurpose, hangUp: (reason: string) => void): RunningChat {
+    const chat = new Chat({
+      prepared,
+      hangUp,
+      converse: (peer, ask, session) => this.#converse(purpose, peer, ask, session),
+      onEnded: () => {
         this.#chats.delete(chat);
         this.#adjust(-1);
-        running.close();
       },
-    };
+    });
+    this.#chats.add(chat);
+    return chat;
   }
 
   #converse(
     purpose: ChatPurpose,
-    peer: ChatPeer,
+    peer: PeerFormats,
     hangUp: (reason: string) => void,
     session: () => MsrpSession,
-  ): SessionHandlers {
+  ): Conversation {
     const options = { ...this.#options, peer, hangUp };
     return purpose.kind === 'deposit'
       ? new DepositConversation({ ...options, ...purpose }, session)
@@ -178,13 +160,5 @@ export class SessionMode {
   #adjust(change: number): void {
     this.#count += change;
     this.#running.set(this.#count);
-  }
-}
-
-function readPath(path: readonly string[]): ReturnType<typeof parseMsrpUri>[] {
-  try {
-    return path.map((uri) => parseMsrpUri(uri));
-  } catch (cause) {
-    throw new UnreadablePath(cause);
   }
 }

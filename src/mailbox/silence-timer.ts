@@ -25,6 +25,7 @@ export class SilenceTimer {
   /** Until when she is writing, epoch ms. */
   #writingUntil = 0;
   #stopped = false;
+  #held = false;
 
   constructor(options: SilenceTimerOptions) {
     this.#options = options;
@@ -35,7 +36,7 @@ export class SilenceTimer {
   heard(): void {
     const { clock, limit, onSilent } = this.#options;
     this.#timer?.cancel();
-    if (this.#stopped) return;
+    if (this.#stopped || this.#held) return;
     this.#timer = clock.after(Math.max(limit, this.#writingUntil - clock.now()), onSilent);
   }
 
@@ -50,6 +51,12 @@ export class SilenceTimer {
     const mark = readMark(contentType, content);
     if (mark === undefined) return;
     this.#writingUntil = mark.state === 'active' ? this.#options.clock.now() + refreshTime(mark) : 0;
+    this.heard();
+  }
+
+  /** During a hold nobody is taken for silent; after it the limit runs anew. */
+  hold(held: boolean): void {
+    this.#held = held;
     this.heard();
   }
 

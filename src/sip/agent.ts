@@ -148,8 +148,10 @@ export class SipAgent implements RequestSender {
           reject(unsent(error));
           return;
         }
-        request.on('response', (response) => {
-          if (response.status >= 200) resolve(response);
+        request.on('response', (response, acknowledge) => {
+          if (response.status < 200) return;
+          if (options.method === 'INVITE' && response.status < 300) acknowledge();
+          resolve(response);
         });
       });
     });
@@ -238,7 +240,11 @@ export class SipAgent implements RequestSender {
       const operation = `answering ${request.method}`;
       const dialog = await withDeadline(clock, SIP_LIMITS.answerDeadline, operation, opening);
       const send = dialog.request.bind(dialog);
-      dialog.request = (sent) => this.#answered(server, sent.method, send(sent));
+      dialog.request = async (sent) =>
+        sent.method === 'INVITE'
+          ? // drachtio-srf takes a provisional response for the answer.
+            await this.#request(server, '', { headers: {}, ...sent, stackDialogId: dialog.id })
+          : await this.#answered(server, sent.method, send(sent));
       return dialog;
     } catch (error) {
       // A dialog that comes up after all belongs to nobody.

@@ -14,7 +14,10 @@ import { SipRefusal } from './refusal.ts';
  * @param maxBytes longest body after decoding
  * @throws SipRefusal 400, 413, 415
  */
-export async function receivedBody(request: DrachtioRequest, maxBytes: number): Promise<Buffer> {
+export async function receivedBody(
+  request: Pick<DrachtioRequest, 'body' | 'get'>,
+  maxBytes: number,
+): Promise<Buffer> {
   try {
     const carried = decodeTransferEncoding(
       Buffer.from(request.body ?? '', 'utf8'),

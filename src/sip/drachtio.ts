@@ -53,11 +53,13 @@ export interface DrachtioDialog {
   /** The client keeps every dialog until it is told that one is gone. */
   readonly srf: { removeDialog(dialog: DrachtioDialog): void };
   removeAllListeners(): this;
-  readonly local: { readonly sdp: string };
+  readonly local: { readonly sdp: string; readonly contact: string };
   on(event: 'destroy', listener: () => void): this;
+  /** The ACK to a 2xx of ours. It comes a turn of the event loop late, so that whoever opened the dialog can listen first. */
+  on(event: 'ack', listener: (request: DrachtioRequest) => void): this;
   on(event: 'modify' | 'message' | 'refer', listener: InDialog): this;
   /** Sends BYE. Resolves on its answer. */
-  destroy(): Promise<unknown>;
+  destroy(options?: { headers?: HeaderMap }): Promise<unknown>;
   request(options: { method: string; headers?: HeaderMap; body?: string }): Promise<DrachtioResponse>;
 }
 

@@ -1,79 +1,112 @@
 import type { Clock } from '../core/clock.ts';
-import { withDeadline } from '../core/deadline.ts';
-import { describeError } from '../core/errors.ts';
+import { DeadlineExceeded, withDeadline } from '../core/deadline.ts';
 import type { Logger } from '../core/logger.ts';
-import type { ChatPeer, ChatTransport, PreparedChat } from '../mailbox/session-mode.ts';
+import type { Random } from '../core/random.ts';
+import type { ChatPeer, ChatPurpose, ChatTransport, PreparedChat } from '../mailbox/session-mode.ts';
 import { TooManySessions, UnreadablePath } from '../mailbox/session-mode.ts';
 import type { Admission, AdmissionPolicy } from './admission.ts';
 import { admit } from './admission.ts';
 import type { Incoming, Route } from './agent.ts';
-import type { DrachtioDialog, DrachtioRequest, DrachtioResponse } from './drachtio.ts';
-import { allowInDialog } from './in-dialog.ts';
+import { Call } from './call.ts';
+import { chatPeer } from './chat-media.ts';
+import type { ChatDescription } from './chat-offer.ts';
+import { notAcceptable, parseChatOffer } from './chat-offer.ts';
+import { deltaSeconds } from './delta-seconds.ts';
+import type { DrachtioDialog, DrachtioRequest, HeaderMap } from './drachtio.ts';
+import { SUPPORTED, refuseUnknownExtensions } from './extensions.ts';
 import { RETRY_AFTER_SECONDS, SIP_LIMITS } from './limits.ts';
 import { ALLOW } from './options-route.ts';
-import { SipRefusal, sendRefusal, unavailable } from './refusal.ts';
-import type { ChatOffer } from './sdp.ts';
-import { chatAnswer, notAcceptable, parseChatOffer } from './sdp.ts';
+import { OwnDescription } from './own-description.ts';
+import { SipRefusal, unavailable } from './refusal.ts';
+import { sdpOf } from './sdp-body.ts';
+import { answerInterval } from './session-interval.ts';
+import { roleInAnswer } from './setup-role.ts';
 
 /** The chat sessions behind the calls. */
 export interface ChatSessions {
   readonly transports: ReadonlySet<ChatTransport>;
-  prepare(transport: ChatTransport, peer: ChatPeer): PreparedChat;
+  prepare(transport: ChatTransport, peer?: ChatPeer): PreparedChat;
 }
 
 export interface InviteRouteOptions {
   readonly policy: AdmissionPolicy;
   readonly chats: ChatSessions;
-  /** Number for the o= line of an answer. */
+  /** Number for the o= line of our SDP. */
   readonly newSessionId: () => number;
+  /** Longest text we take, bytes. */
+  readonly maxBytes: number;
   /** Resolves while texts can be kept. */
   readonly ready: () => Promise<void>;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
 }
 
-/** Answers a call with an MSRP offer: on behalf of an offline user, or to hand the caller her texts. */
+/** Answers a call: on behalf of an offline user, or to hand the caller her texts. A call without an offer gets ours. */
 export function inviteRoute(options: InviteRouteOptions): Route {
   return async (incoming) => {
     const { request } = incoming;
+    const cancelled = cancellation(request);
+    refuseUnknownExtensions(request);
     const admission = admit(request, options.policy);
     if (!request.has('Contact')) throw new SipRefusal(400, 'INVITE without Contact');
-    const offer = parseChatOffer(offerOf(request), options.chats.transports);
-    await readyToKeep(options);
-    const prepared = prepare(options.chats, offer);
-    const dialog = await answer(incoming, offer, prepared, options);
-    if (!dialog.connected) {
-      // The caller hung up before we could look.
-      prepared.discard();
-      return;
-    }
-    allowInDialog(dialog, ['INVITE', 'ACK', 'BYE', 'OPTIONS'], options.logger);
-    dialog.on('modify', (request, response) => {
-      answerReInvite(dialog, offer, options.chats.transports, request, response);
+    const { interval, headers } = answerInterval(request);
+    const { transports } = options.chats;
+    const sdp = await sdpOf(request);
+    const offer = sdp === undefined ? undefined : parseChatOffer(sdp, transports);
+    const transport = offer === undefined ? transportFor(request, transports) : offer.media.transport;
+    await readyToKeep(options, request);
+    // The SIP server has answered 487.
+    if (cancelled()) return;
+    const prepared = prepare(options.chats, transport, offer);
+    const own = new OwnDescription({
+      media: prepared,
+      transport,
+      sessionId: options.newSessionId(),
+      maxSize: options.maxBytes,
     });
-    runChat(dialog, prepared, admission, options);
+    const dialog = await answer(incoming, { own, offer, prepared, headers, cancelled });
+    if (dialog === undefined) return;
+    const { clock, random, logger } = options;
+    const mailbox = admission.owner.toString();
+    const log = logger.child({ mailbox, caller: admission.caller.uri, purpose: admission.kind });
+    const purpose = purposeOf(admission);
+    const call = new Call({ dialog, prepared, purpose, own, invite: request, clock, random, logger: log });
+    if (offer === undefined) call.awaitAnswer(interval);
+    else call.begin(offer, interval);
+    log.info({}, 'call answered');
   };
 }
 
-/** @throws SipRefusal 415, 488 */
-function offerOf(request: DrachtioRequest): string {
-  if (request.body === undefined || request.body === '') {
-    throw notAcceptable(399, 'The INVITE has no offer');
-  }
-  if (!/^application\/sdp\s*(;|$)/i.test(request.get('Content-Type')?.trim() ?? '')) {
-    throw new SipRefusal(415, 'Unsupported Media Type', { Accept: 'application/sdp' });
-  }
-  return request.body;
+function cancellation(request: DrachtioRequest): () => boolean {
+  let cancelled = false;
+  request.on('cancel', () => {
+    cancelled = true;
+  });
+  return () => cancelled;
 }
 
-function prepare(chats: ChatSessions, offer: ChatOffer): PreparedChat {
+/** What our offer is for: the same that the INVITE came over, as far as there is a choice. */
+function transportFor(
+  { protocol, uri }: DrachtioRequest,
+  transports: ReadonlySet<ChatTransport>,
+): ChatTransport {
+  const came = protocol.toLowerCase();
+  const secure = came === 'tls' || uri.toLowerCase().startsWith('sips:');
+  const wanted: readonly ChatTransport[] =
+    came === 'wss' || came === 'ws' ? [came, 'wss', 'ws'] : secure ? ['tls', 'tcp'] : ['tcp', 'tls'];
+  const transport = wanted.find((each) => transports.has(each));
+  if (transport === undefined) throw notAcceptable(302, 'No chat to offer over this transport');
+  return transport;
+}
+
+function prepare(
+  chats: ChatSessions,
+  transport: ChatTransport,
+  offer: ChatDescription | undefined,
+): PreparedChat {
   try {
-    return chats.prepare(offer.transport, {
-      path: offer.path,
-      role: offer.role,
-      acceptTypes: offer.acceptTypes,
-      acceptWrappedTypes: offer.acceptWrappedTypes,
-    });
+    return chats.prepare(transport, offer === undefined ? undefined : peerOf(offer));
   } catch (cause) {
     if (cause instanceof UnreadablePath) throw notAcceptable(399, 'The MSRP path cannot be read');
     if (cause instanceof TooManySessions) {
@@ -84,86 +117,59 @@ function prepare(chats: ChatSessions, offer: ChatOffer): PreparedChat {
   }
 }
 
+/** A peer that wants no connection for now has a path nevertheless, which must be readable. */
+function peerOf({ media }: ChatDescription): ChatPeer {
+  const role = roleInAnswer(media.setup);
+  return chatPeer(media, role === 'holdconn' ? 'passive' : role);
+}
+
+/** Undefined when the caller hung up before we could look. */
 async function answer(
   incoming: Incoming,
-  offer: ChatOffer,
-  prepared: PreparedChat,
-  options: InviteRouteOptions,
-): Promise<DrachtioDialog> {
+  parts: {
+    readonly own: OwnDescription;
+    readonly offer: ChatDescription | undefined;
+    readonly prepared: PreparedChat;
+    readonly headers: HeaderMap;
+    readonly cancelled: () => boolean;
+  },
+): Promise<DrachtioDialog | undefined> {
+  const { own, offer, prepared, headers, cancelled } = parts;
   try {
-    return await incoming.openDialog({
-      localSdp: chatAnswer(offer, prepared, options.newSessionId()),
-      headers: { 'Content-Type': 'application/sdp', Allow: ALLOW },
+    const dialog = await incoming.openDialog({
+      localSdp: offer === undefined ? own.offer() : own.answer(offer, roleInAnswer(offer.media.setup)),
+      headers: { 'Content-Type': 'application/sdp', Allow: ALLOW, Supported: SUPPORTED, ...headers },
     });
+    if (dialog.connected) return dialog;
+    prepared.discard();
+    return undefined;
   } catch (error) {
     prepared.discard();
+    if (cancelled()) return undefined;
     throw error;
   }
 }
 
-/** Nobody is invited to type what cannot be kept. @throws SipRefusal 503 */
-async function readyToKeep({ ready, clock }: InviteRouteOptions): Promise<void> {
+/**
+ * Nobody is invited to type what cannot be kept; nor is it any use to answer a call that has expired (RFC 3261 §13.3.1).
+ * @throws SipRefusal 487, 503
+ */
+async function readyToKeep({ ready, clock }: InviteRouteOptions, request: DrachtioRequest): Promise<void> {
+  const expires = (deltaSeconds(request.get('Expires')) ?? Infinity) * 1000;
   try {
-    await withDeadline(clock, SIP_LIMITS.storeDeadline, 'the database', ready());
+    const limit = Math.min(SIP_LIMITS.storeDeadline, Math.max(expires, 1));
+    await withDeadline(clock, limit, 'the database', ready());
   } catch (cause) {
+    if (cause instanceof DeadlineExceeded && expires < SIP_LIMITS.storeDeadline) {
+      throw new SipRefusal(487, 'The call expired', {}, { cause });
+    }
     throw unavailable(cause);
   }
 }
 
-/** A re-INVITE that leaves the chat as it is (a session timer's, a hold's) gets our SDP again; one that changes it 488. */
-function answerReInvite(
-  dialog: DrachtioDialog,
-  offer: ChatOffer,
-  transports: ReadonlySet<ChatTransport>,
-  request: DrachtioRequest,
-  response: DrachtioResponse,
-): void {
-  try {
-    const renewed = parseChatOffer(offerOf(request), transports);
-    const same =
-      renewed.path.join(' ') === offer.path.join(' ') &&
-      renewed.line === offer.line &&
-      renewed.lines.length === offer.lines.length;
-    if (!same) throw notAcceptable(399, 'The chat of a call cannot be moved');
-    response.send(200, 'OK', { headers: { 'Content-Type': 'application/sdp' }, body: dialog.local.sdp });
-  } catch (error) {
-    if (!(error instanceof SipRefusal)) throw error;
-    sendRefusal(response, error);
-  }
-}
-
-function runChat(
-  dialog: DrachtioDialog,
-  prepared: PreparedChat,
-  admission: Admission,
-  { clock, logger }: InviteRouteOptions,
-): void {
-  const mailbox = admission.owner.toString();
-  const log = logger.child({ mailbox, caller: admission.caller.uri, purpose: admission.kind });
-  let over = false;
-  const purpose =
-    admission.kind === 'deposit'
-      ? {
-          kind: admission.kind,
-          owner: admission.owner,
-          author: admission.caller.uri,
-          authorName: admission.caller.displayName,
-          returnHop: admission.returnHop,
-        }
-      : { kind: admission.kind, owner: admission.owner };
-  const chat = prepared.start(purpose, (reason) => {
-    if (over) return;
-    over = true;
-    log.info({ reason }, 'call ended by us');
-    // A server that goes meanwhile never answers for the BYE.
-    withDeadline(clock, SIP_LIMITS.requestDeadline, 'BYE', dialog.destroy())
-      .catch((error: unknown) => log.info({ error: describeError(error) }, 'BYE not answered'))
-      .finally(() => chat.end());
-  });
-  dialog.on('destroy', () => {
-    over = true;
-    log.info({}, 'call ended by the caller');
-    chat.end();
-  });
-  log.info({}, 'call answered');
+function purposeOf(admission: Admission): ChatPurpose {
+  const { kind, owner } = admission;
+  if (kind === 'retrieval') return { kind, owner };
+  const { caller, returnHop } = admission;
+  return { kind, owner, author: caller.uri, authorName: caller.displayName, returnHop };
 }

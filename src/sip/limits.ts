@@ -31,7 +31,29 @@ export const SIP_LIMITS = {
   challengeRetryWindow: 5_000,
   /** Challenges kept, so that later requests carry credentials from the start. */
   protectionSpaces: 256,
+  /** A session description as it comes, decoded. */
+  receivedSdp: 65_536,
+  /** Longest session description we send: a drachtio-server is stopped by frames of 12,228 bytes. */
+  sdp: 8_000,
+  /** Parts looked into of a body that has several. */
+  bodyParts: 16,
+  /** Relays on the way to a peer, and itself. */
+  hops: 16,
+  /** From our offer in a 200 to the answer in its ACK. The SIP server gives up a call without ACK after 32 s. */
+  answerInAck: 34_000,
+  /** A call that is held, or has no connection yet because the peer wants none for now, is ended after this. */
+  longestHold: 1_800_000,
+  /** Pause before a session refresh that failed is tried again, unless the peer says when. */
+  refreshRetry: 10_000,
+  /** Longest random pause before a request that crossed one of the peer's is sent again (RFC 3261 §14.1). */
+  glarePause: 2_000,
 } as const;
+
+/** Seconds (RFC 4028 §4): shortest session interval we go along with. */
+export const SESSION_MIN_SE = 90;
+
+/** Seconds: a longer session interval is shortened to this. */
+export const SESSION_MAX_INTERVAL = 86_400;
 
 /** Seconds a refused sender is asked to wait when the cause is likely to pass. */
 export const RETRY_AFTER_SECONDS = 5;

@@ -1,7 +1,8 @@
 import type { Route } from './agent.ts';
+import { SUPPORTED } from './extensions.ts';
 
 /** The methods we take. */
-export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE';
+export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, MESSAGE';
 
 /**
  * Answers OPTIONS: we are alive, and this is what we take (RFC 3261 §11.2).
@@ -12,6 +13,7 @@ export function optionsRoute(accept: string, events: readonly string[]): Route {
   const headers = {
     Allow: presence ? `${ALLOW}, PUBLISH, SUBSCRIBE` : ALLOW,
     Accept: `application/sdp, ${accept}`,
+    Supported: SUPPORTED,
     ...(presence ? { 'Allow-Events': events.join(', ') } : {}),
   };
   return ({ response }) => {
