@@ -17,7 +17,8 @@ const BREAKING: ReadonlySet<string> = new Set(
  * references are undone. Reads every character once, whatever the markup looks like.
  */
 export function htmlToText(html: string): string {
-  const lowerCase = html.toLowerCase();
+  // Names of elements are ASCII; of other letters some change their length (İ), and every place would be another.
+  const lowerCase = html.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
   let text = '';
   let at = 0;
   while (at < html.length) {

@@ -61,6 +61,7 @@ describe('HTML reduced to text', () => {
     ['plain', 'plain'],
     ['&#1114112;&#0;', '\ufffd\ufffd'],
     ['<head><title>t</title></head><header>h</header>', 'h'],
+    ['İİİİ <B>hello</B> <SCRIPT>x()</SCRIPT>bye', 'İİİİ hello bye'],
   ];
   for (const [html, expected] of cases) {
     it(JSON.stringify(html), () => {
