@@ -1,7 +1,7 @@
 import { MailboxError } from '../core/errors.ts';
 import { MalformedCoding } from '../im/content-coding.ts';
 import type { CpimMessage } from '../im/cpim.ts';
-import { MalformedCpim, subjectOf } from '../im/cpim.ts';
+import { MalformedCpim, mimeHeader, subjectOf } from '../im/cpim.ts';
 import { imdnHeaders } from '../im/imdn.ts';
 import { ACCEPTED_TYPES, classifyUnwrapped, unwrapCpim } from '../im/storable.ts';
 
@@ -48,6 +48,7 @@ export function readBody(contentType: string, content: Buffer): Body {
   if (kind === 'unsupported') throw new UnsupportedText(unwrapped.contentType);
   if (kind === 'notice') return { kind };
   const wrapper = wrapperOf(unwrapped.wrappers);
+  if (wrapper !== null && isCoded(wrapper)) throw new UnsupportedText('an encoded text in message/cpim');
   return {
     kind,
     contentType: unwrapped.contentType,
@@ -80,6 +81,12 @@ function unwrap(contentType: string, content: Buffer): ReturnType<typeof unwrapC
     if (cause instanceof MalformedCpim || cause instanceof MalformedCoding) throw new MalformedText(cause);
     throw cause;
   }
+}
+
+/** Content-Encoding is SIP's, for a whole body (RFC 3261 §20.12). What it did to the words within, no client of the owner undoes. */
+function isCoded(wrapper: CpimMessage): boolean {
+  const coding = mimeHeader(wrapper, 'Content-Encoding')?.toLowerCase() ?? '';
+  return coding !== '' && coding !== 'identity';
 }
 
 /** A Priority header, as RFC 3261 §20.26 has it, that some clients put into the wrapper. */

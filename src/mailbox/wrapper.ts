@@ -16,10 +16,15 @@ export function keepWrapper(wrapper: CpimMessage): {
   readonly kept: WrapperKept;
 } {
   const whole = formatCpim({ ...wrapper, content: Buffer.alloc(0) });
-  if (whole.length <= MAILBOX_LIMITS.wrapper) return { bytes: whole, kept: 'whole' };
+  if (canBeRead(whole)) return { bytes: whole, kept: 'whole' };
   const known = formatCpim(withoutForeign(wrapper));
-  if (known.length <= MAILBOX_LIMITS.wrapper) return { bytes: known, kept: 'without foreign headers' };
+  if (canBeRead(known)) return { bytes: known, kept: 'without foreign headers' };
   return { bytes: null, kept: 'not' };
+}
+
+/** One message/cpim in another may bring more headers than one may have. */
+function canBeRead(bytes: Buffer): boolean {
+  return bytes.length <= MAILBOX_LIMITS.wrapper && tryParse(bytes) !== null;
 }
 
 /** Without Require too: what it asks to be known is not there any more. */
@@ -38,12 +43,15 @@ function withoutForeign(wrapper: CpimMessage): CpimMessage {
 
 /** The headers that were kept; none when there was no wrapper. */
 export function readWrapper(bytes: Buffer | null): CpimMessage {
-  if (bytes === null) return emptyCpim;
+  // A text must not wait for ever for the sake of its headers.
+  return (bytes === null ? null : tryParse(bytes)) ?? emptyCpim;
+}
+
+function tryParse(bytes: Buffer): CpimMessage | null {
   try {
     return parseCpim(bytes);
   } catch (error) {
-    // A text must not wait for ever for the sake of its headers.
-    if (error instanceof MalformedCpim) return emptyCpim;
+    if (error instanceof MalformedCpim) return null;
     throw error;
   }
 }

@@ -259,4 +259,16 @@ describe('a wrapper', () => {
     );
     expect(readWrapper(deposit.only.wrapper).headers).to.have.length(IM_LIMITS.cpimHeaders - 1);
   });
+
+  it('that message/cpim in message/cpim gives more headers than one may have loses those that are none of ours', async () => {
+    const deposit = new Depositing();
+    const many = (name: string): string[] => Array.from({ length: 60 }, (_, i) => `${name}-${i}: y`);
+    const inner = `From: <sip:b@e.test>\r\n\r\nContent-Type: text/plain\r\n${many('Content-X').join('\r\n')}\r\n\r\nhello`;
+    const outer = ['imdn.Message-ID: m1', 'Subject: news', ...many('X')];
+    expect(await deposit.accept('message/cpim', cpim(outer, 'message/cpim', inner))).to.equal('stored');
+    const { subjects, headers } = readWrapper(deposit.only.wrapper);
+    expect(subjects).to.have.length(1);
+    expect(headers).to.deep.equal([{ name: 'imdn.Message-ID', value: 'm1' }]);
+    expect(deposit.counted).to.include('deposits_wrapper_cut_total without foreign headers');
+  });
 });

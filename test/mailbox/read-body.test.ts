@@ -70,6 +70,18 @@ describe('a body that is read', () => {
     expect(() => readBody('message/cpim', Buffer.from(base64))).to.throw(MalformedText);
   });
 
+  it('is refused when its words are compressed within message/cpim, as nobody would undo that', () => {
+    const coded = (coding: string): Buffer =>
+      Buffer.from(
+        `From: <sip:b@e.test>\r\n\r\nContent-Type: text/plain\r\nContent-Encoding: ${coding}\r\n\r\nx\x9c`,
+        'latin1',
+      );
+    expect(() => readBody('message/cpim', coded('Deflate'))).to.throw(UnsupportedText);
+    for (const none of ['', 'Identity']) {
+      expect(readBody('message/cpim', coded(none))).to.include({ kind: 'text' });
+    }
+  });
+
   it('has a wrapper that can be written and read again', () => {
     const { wrapper } = textOf('all-headers');
     if (wrapper === null) throw new Error('there is none');
