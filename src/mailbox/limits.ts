@@ -22,6 +22,8 @@ export const MAILBOX_LIMITS = {
   wrapper: 16_384,
   /** Pager-mode retrievals under way at one time; one more is told to come again. */
   pagerRetrievals: 200,
+  /** How long an owner who was told by MESSAGE that there are no texts is not told again, and of how many that is known. */
+  toldNothing: { lasts: 10_000, most: 10_000 },
   /** Longest time for which a typing mark may announce words: the session stays open that long without any. */
   composing: 600_000,
   /** For how long it announces them when it does not say (RFC 3994 §3). */

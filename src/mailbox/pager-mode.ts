@@ -1,4 +1,6 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
+import type { Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
 import { MailboxError, describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
@@ -6,6 +8,7 @@ import type { PagerSender, StoredMessage } from './ports.ts';
 import { PagerDeliveryFailed, TextRefused } from './ports.ts';
 import { presentAsLines } from './presentation.ts';
 import type { Retrievals } from './retrieval.ts';
+import { Recently } from './recently.ts';
 import { NOTICES } from './retrieval-conversation.ts';
 
 /** As many retrievals by MESSAGE are under way as may be at one time. */
@@ -15,15 +18,23 @@ export class TooManyRetrievals extends MailboxError {
   }
 }
 
-/** Pager mode (RFC 3428): hands texts to phones without MSRP, as MESSAGEs of ours that name author and time. */
+/**
+ * Pager mode (RFC 3428): hands texts to phones without MSRP, as MESSAGEs of ours that name author and time.
+ *
+ * A phone that answers each MESSAGE by itself ("I'm driving") asks for texts with every answer. So who was told a moment ago that
+ * there are none is not told again: else the two would talk to each other without end.
+ */
 export class PagerMode {
   readonly #retrievals: Retrievals;
   readonly #logger: Logger;
+  /** Owners who were told that nothing is handed over. */
+  readonly #told: Recently;
   readonly #underWay = new Map<string, Promise<void>>();
 
-  constructor(retrievals: Retrievals, logger: Logger) {
+  constructor(retrievals: Retrievals, logger: Logger, clock: Clock = systemClock) {
     this.#retrievals = retrievals;
     this.#logger = logger;
+    this.#told = new Recently({ clock, ...MAILBOX_LIMITS.toldNothing });
   }
 
   /**
@@ -47,16 +58,26 @@ export class PagerMode {
     const mailbox = owner.toString();
     try {
       const { delivered, refused, elsewhere } = await this.#retrievals.run(owner, inTurn(owner, sender));
-      if (delivered + refused === 0)
-        await sender.send(owner, elsewhere === 0 ? NOTICES.empty : NOTICES.elsewhere);
+      if (delivered + refused === 0) await this.#tell(owner, sender, elsewhere === 0 ? 'empty' : 'elsewhere');
       this.#logger.info({ mailbox, delivered, refused }, 'texts delivered by MESSAGE');
     } catch (error) {
       this.#logger.warn({ mailbox, error: describeError(error) }, 'retrieval by MESSAGE broke off');
       if (error instanceof PagerDeliveryFailed) return;
-      await sender.send(owner, NOTICES.failed).catch((failure: unknown) => {
+      await this.#tell(owner, sender, 'failed').catch((failure: unknown) => {
         this.#logger.info({ mailbox, error: describeError(failure) }, 'the owner could not be told');
       });
     }
+  }
+
+  async #tell(
+    owner: AddressOfRecord,
+    sender: PagerSender,
+    notice: 'empty' | 'elsewhere' | 'failed',
+  ): Promise<void> {
+    const key = `${owner.toString()} ${notice}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    await sender.send(owner, NOTICES[notice]);
   }
 }
 

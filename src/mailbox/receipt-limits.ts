@@ -16,6 +16,11 @@ export const RECEIPT_LIMITS = {
   backoff: { first: 10_000, ceiling: 3_600_000 },
   /** Times a receipt is tried. */
   attempts: 30,
+  /**
+   * Longest notification sent by MESSAGE, bytes: most of one is the text's own Message-ID. A drachtio-server is stopped by frames
+   * of 12,228 bytes, and loses its place in several of 4,000.
+   */
+  messageBytes: 4_000,
   /** A receipt older than this is of no use to anybody: a day. */
   age: 24 * 3_600_000,
   /** How long an author who did not answer is not tried again for her other receipts. */

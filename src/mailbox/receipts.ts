@@ -6,7 +6,6 @@ import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
-import { AbsentAuthors } from './absent-authors.ts';
 import type { Receipt, ReceiptStore } from './ports.ts';
 import { RECEIPT_LIMITS } from './receipt-limits.ts';
 import type { ReceiptNotification } from './receipt-notification.ts';
@@ -14,6 +13,7 @@ import { writeNotification } from './receipt-notification.ts';
 import type { ReceiptSessions } from './receipt-sessions.ts';
 import type { ReceiptAnswer } from './receipt-verdict.ts';
 import { nextTry, verdictOn } from './receipt-verdict.ts';
+import { Recently } from './recently.ts';
 
 /** A notification on its way in a SIP MESSAGE. */
 export interface ReceiptMessage extends ReceiptNotification {
@@ -66,6 +66,8 @@ type Outcome =
   | 'refused'
   | 'undeliverable'
   | 'too old'
+  | 'too often'
+  | 'too long'
   | 'not wanted'
   | 'passed over';
 
@@ -85,7 +87,8 @@ class ReceiptWorker implements Receipts {
   readonly #options: ReceiptsOptions;
   readonly #outcomes: Counter;
   readonly #inFlightGauge: Gauge;
-  readonly #absent: AbsentAuthors;
+  /** Authors nobody answered for: the silence of one does not hold up the others' receipts. */
+  readonly #absent: Recently;
   readonly #inFlight = new Map<number, Promise<void>>();
   /** The end of each author's row, by her URI. */
   readonly #rows = new Map<string, Promise<void>>();
@@ -101,7 +104,8 @@ class ReceiptWorker implements Receipts {
 
   constructor(options: ReceiptsOptions) {
     this.#options = options;
-    this.#absent = new AbsentAuthors(options.clock);
+    const { awayFor: lasts, rememberedAuthors: most } = RECEIPT_LIMITS;
+    this.#absent = new Recently({ clock: options.clock, lasts, most });
     this.#outcomes = options.metrics.counter(
       'receipts_total',
       'Tries to hand a receipt to its author, by what it tells and what came of it',
@@ -144,7 +148,10 @@ class ReceiptWorker implements Receipts {
     }
     const { clock } = this.#options;
     const now = clock.now();
-    const when = Math.max(at, this.#lastLook + RECEIPT_LIMITS.lookGap, this.#storeRestsUntil, now);
+    // A clock that was put back must not make us wait until it is again what it was.
+    const gap = Math.min(this.#lastLook + RECEIPT_LIMITS.lookGap, now + RECEIPT_LIMITS.lookGap);
+    const rest = Math.min(this.#storeRestsUntil, now + RECEIPT_LIMITS.storeBackoff.ceiling);
+    const when = Math.min(Math.max(at, gap, rest, now), now + RECEIPT_LIMITS.pollCeiling);
     if (this.#timer !== undefined && this.#timer.at <= when) return;
     this.#timer?.timer.cancel();
     this.#timer = undefined;
@@ -234,15 +241,18 @@ class ReceiptWorker implements Receipts {
 
   async #attempt(receipt: Receipt, claimedUntil: number): Promise<Outcome> {
     const { clock, mayTell = true } = this.#options;
-    const { to, createdAt } = receipt;
+    const { to, attempts, createdAt } = receipt;
     if (!mayTell) return 'not wanted';
     const now = clock.now();
     if (this.#stopped !== undefined || now > claimedUntil - RECEIPT_LIMITS.attempt) return 'passed over';
     if (now - createdAt > RECEIPT_LIMITS.age) return 'too old';
+    // Tries that nobody lived to count: each of their claims lapsed.
+    if (attempts >= RECEIPT_LIMITS.attempts) return 'too often';
     const notification = writeNotification(receipt);
     if (await this.#sentInSession(receipt, notification)) return 'sent in session';
     const author = AddressOfRecord.tryParse(to);
     if (author === undefined || isAnonymous(author)) return 'undeliverable';
+    if (notification.content.length > RECEIPT_LIMITS.messageBytes) return 'too long';
     if (this.#absent.has(to)) return 'absent';
     return await this.#sendMessage(receipt, author, notification);
   }

@@ -23,15 +23,20 @@ describe('the receipts', () => {
   let answer: (message: ReceiptMessage) => ReceiptAnswer | Promise<ReceiptAnswer>;
   let outcomes: string[];
   let running: Receipts[];
+  /** By how much the clock of the machine was put back, ms. */
+  let putBack: number;
+
+  const now = (): number => clock.now() - putBack;
 
   beforeEach(() => {
     clock = new FakeClock();
-    store = new MemoryReceiptStore(clock);
+    store = new MemoryReceiptStore({ now, after: (delay, callback) => clock.after(delay, callback) });
     sessions = new ReceiptSessions();
     sent = [];
     answer = () => OK;
     outcomes = [];
     running = [];
+    putBack = 0;
   });
 
   afterEach(async () => {
@@ -59,7 +64,7 @@ describe('the receipts', () => {
       },
       sessions,
       node,
-      clock,
+      clock: { now, after: (delay, callback) => clock.after(delay, callback) },
       random: seededRandom(),
       logger: silentLogger,
       metrics,
@@ -148,6 +153,41 @@ describe('the receipts', () => {
     await clock.advance(RECEIPT_LIMITS.backoff.ceiling);
     expect(store.left).to.deep.equal([]);
     expect(sent).to.have.length(2);
+  });
+
+  it('are given up unsent after as many tries that nobody lived to count (a receipt that kills its node)', async () => {
+    store.add({ attempts: RECEIPT_LIMITS.attempts });
+    await start();
+    expect(sent).to.deep.equal([]);
+    expect(store.left).to.deep.equal([]);
+    expect(outcomes).to.deep.equal(['stored: too_often']);
+  });
+
+  it('too long for a MESSAGE are not sent by one (a Message-ID that stops a drachtio-server)', async () => {
+    store.add({ messageId: '&'.repeat(3_000) });
+    store.add({ messageId: 'x'.repeat(1_000) });
+    await start();
+    expect(sent.map(({ content }) => content.length < 4_000)).to.deep.equal([true]);
+    expect(store.left).to.deep.equal([]);
+    expect(outcomes).to.have.members(['stored: too_long', 'stored: sent']);
+  });
+
+  it('too long for a MESSAGE go by session all the same', async () => {
+    const said: string[] = [];
+    sessions.add(ALICE, BOB, ({ content }) => Promise.resolve(void said.push(content.toString())));
+    store.add({ messageId: 'x'.repeat(9_000) });
+    await start();
+    expect(said).to.have.length(1);
+  });
+
+  it('leave at once though the clock was put back an hour', async () => {
+    const receipts = await start();
+    await clock.advance(1_000);
+    putBack = 3_600_000;
+    store.add({ createdAt: now() });
+    receipts.wake();
+    await clock.advance(RECEIPT_LIMITS.lookGap);
+    expect(sent).to.have.length(1);
   });
 
   it('are tried a bounded number of times within a day, and never after it', async () => {

@@ -1,0 +1,110 @@
+import { expect } from 'chai';
+import { AddressOfRecord } from '../../src/core/address-of-record.ts';
+import { silentLogger } from '../../src/core/logger.ts';
+import { noMetrics } from '../../src/core/metrics.ts';
+import { MAILBOX_LIMITS } from '../../src/mailbox/limits.ts';
+import { PagerMode } from '../../src/mailbox/pager-mode.ts';
+import type { PagerSender, RetrievalStore } from '../../src/mailbox/ports.ts';
+import { StoreUnavailable } from '../../src/mailbox/ports.ts';
+import { NOTICES } from '../../src/mailbox/retrieval-conversation.ts';
+import { Retrievals } from '../../src/mailbox/retrieval.ts';
+import { FakeClock } from '../doubles/fake-clock.ts';
+import { seededRandom } from '../doubles/seeded-random.ts';
+
+const ALICE = AddressOfRecord.parse('sip:alice@example.test');
+
+/** A mailbox without texts. */
+class EmptyStore implements RetrievalStore {
+  down = false;
+
+  lease(): Promise<never[]> {
+    return this.down ? Promise.reject(new StoreUnavailable('lease texts')) : Promise.resolve([]);
+  }
+
+  counts(): ReturnType<RetrievalStore['counts']> {
+    return Promise.resolve({ new: 0, old: 0, newUrgent: 0, oldUrgent: 0 });
+  }
+
+  markRead(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  renewLease(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  releaseLease(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  releaseLeases(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+describe('a phone without MSRP that finds no texts', () => {
+  let clock: FakeClock;
+  let store: EmptyStore;
+  let pager: PagerMode;
+  let said: string[];
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    store = new EmptyStore();
+    const retrievals = new Retrievals({
+      store,
+      node: 'one',
+      clock,
+      random: seededRandom(),
+      logger: silentLogger,
+      metrics: noMetrics,
+    });
+    pager = new PagerMode(retrievals, silentLogger, clock);
+    said = [];
+  });
+
+  const sender: PagerSender = {
+    maxBytes: 1_000,
+    send: (_to, text) => {
+      said.push(text);
+      return Promise.resolve();
+    },
+  };
+
+  async function ask(): Promise<void> {
+    pager.retrieve(ALICE, sender);
+    await pager.idle();
+  }
+
+  it('is told so', async () => {
+    await ask();
+    expect(said).to.deep.equal([NOTICES.empty]);
+  });
+
+  it('and answers each MESSAGE by itself is told once, not for ever (loop of two machines)', async () => {
+    const answering: PagerSender = {
+      ...sender,
+      send: async (to, text) => {
+        await sender.send(to, text);
+        clock.after(50, () => pager.retrieve(ALICE, answering));
+      },
+    };
+    pager.retrieve(ALICE, answering);
+    await clock.advance(MAILBOX_LIMITS.toldNothing.lasts * 10);
+    expect(said).to.deep.equal([NOTICES.empty]);
+  });
+
+  it('is told again when she asks again later', async () => {
+    await ask();
+    await clock.advance(MAILBOX_LIMITS.toldNothing.lasts);
+    await ask();
+    expect(said).to.have.length(2);
+  });
+
+  it('is told at once when something else is the matter', async () => {
+    await ask();
+    store.down = true;
+    await ask();
+    expect(said).to.deep.equal([NOTICES.empty, NOTICES.failed]);
+  });
+});
