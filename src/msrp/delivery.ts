@@ -35,6 +35,8 @@ export class Delivery {
   unanswered = 0;
   /** Each was answered 200; a report may still come. */
   answered = false;
+  /** Its 200 is not the last word: where it went the path led over a relay, or the peer was seen to report. */
+  reportIsDue = false;
   /** Over which its latest chunk went. */
   link: OutgoingLink | undefined;
   /** The wait for a report. */

@@ -95,6 +95,7 @@ export class OutgoingMessages {
   redirect(toPath: string, relayed: boolean): void {
     this.#toPath = toPath;
     this.#relayed = relayed;
+    for (const outgoing of this.#open) outgoing.reportIsDue ||= this.#peerReports === true;
     this.#peerReports = undefined;
     this.#started = false;
     this.#inFlight = 0;
@@ -204,6 +205,7 @@ export class OutgoingMessages {
       outgoing.sent = chunk.end;
       outgoing.complete = chunk.end === message.content.length;
       outgoing.link = link;
+      outgoing.reportIsDue = this.#relayed;
       this.#open.add(outgoing);
     }
     if (outgoing.settled || outgoing.complete) this.#current = undefined;
@@ -244,19 +246,16 @@ export class OutgoingMessages {
     const wanted = outgoing.wantsReport;
     const wait = wanted && this.#peerReports !== false ? limits.reportWait : limits.silentReportWait;
     outgoing.timer = clock.after(wait, () => {
-      if (wanted) this.#peerReports ??= false;
+      // Where the peer was before it moved says nothing of where it is.
+      if (wanted && outgoing.link === this.#options.link()) this.#peerReports ??= false;
       this.#deliver(outgoing);
     });
   }
 
-  /** A 200 of a peer that reports, or of a relay, is not the last word. */
-  #reportIsDue({ wantsReport }: Delivery): boolean {
-    return wantsReport && (this.#peerReports === true || this.#relayed);
-  }
-
   #close(outgoing: Delivery, why: string): void {
     if (outgoing === this.#current) this.#current = undefined;
-    if (outgoing.answered && !this.#reportIsDue(outgoing)) this.#deliver(outgoing);
+    const reportIsDue = outgoing.wantsReport && (outgoing.reportIsDue || this.#peerReports === true);
+    if (outgoing.answered && !reportIsDue) this.#deliver(outgoing);
     else this.#fail(outgoing, new SessionClosed(why));
   }
 
