@@ -5,6 +5,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { responseTo } from './answers.ts';
+import { Fifo } from './fifo.ts';
 import type { ContinuationFlag, MsrpResponse, ParserEvent, RequestHead } from './frame.ts';
 import type { WholeRequest } from './incoming-requests.ts';
 import type { MsrpLimits } from './limits.ts';
@@ -44,7 +45,7 @@ export class MsrpConnection {
   readonly #writes: WriteQueue;
   readonly #members = new Set<ConnectionMember>();
   /** Read and parsed, not yet worked on. */
-  #events: ParserEvent[] = [];
+  readonly #events = new Fifo<ParserEvent>();
   /** The request that comes now. */
   #request: UnfinishedRequest | undefined;
   /** Requests that wait for their answer. */
@@ -179,7 +180,7 @@ export class MsrpConnection {
     this.#deaf = true;
     this.#end?.cancel();
     this.#writes.stop();
-    this.#events = [];
+    this.#events.clear();
     this.#request?.release();
     this.#request = undefined;
     this.#owner.onClosed(this);

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../core/clock.ts';
+import { Fifo } from './fifo.ts';
 import type { MsrpLimits } from './limits.ts';
 
 interface Piece {
@@ -30,7 +31,7 @@ export class WriteQueue {
   readonly #stream: Duplex;
   readonly #options: WriteQueueOptions;
   readonly #longest: number;
-  #pieces: Piece[] = [];
+  readonly #pieces = new Fifo<Piece>();
   /** Bytes the system has not taken yet. */
   #waiting = 0;
   #wasFull = false;
@@ -75,20 +76,18 @@ export class WriteQueue {
   /** The connection is lost: nothing is written any more. */
   stop(): void {
     this.#stalled?.cancel();
-    this.#pieces = [];
+    this.#pieces.clear();
   }
 
   /** Hands the stream about one piece at a time; more would be taken as one and show no progress. */
   #pump(): void {
-    let handed = 0;
-    while (handed < this.#pieces.length && this.#stream.writableLength < this.#options.limits.writePiece) {
-      const piece = this.#pieces[handed++];
+    while (this.#stream.writableLength < this.#options.limits.writePiece) {
+      const piece = this.#pieces.shift();
       if (piece === undefined) break;
       this.#stream.write(piece.bytes, (error) => {
         if (error === null || error === undefined) this.#took(piece);
       });
     }
-    this.#pieces = handed === this.#pieces.length ? [] : this.#pieces.slice(handed);
     if (this.#ending && this.#pieces.length === 0) this.#stream.end();
     this.#watch();
   }
