@@ -1,5 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { certificate, startBuiltInEngine, startMsrp, wantsTls } from './app-listeners.ts';
+import { OwnPublishers, builtInPresence, publishing } from './app-presence.ts';
 import type { TextFollowUp } from './app-receipts.ts';
 import { prepareFollowUp } from './app-receipts.ts';
 import type { Voicemail } from './app-voicemail.ts';
@@ -13,46 +15,32 @@ import { describeError } from './core/errors.ts';
 import type { Logger } from './core/logger.ts';
 import type { Metrics } from './core/metrics.ts';
 import type { Random } from './core/random.ts';
-import { hexToken } from './core/random.ts';
-import type { Engine } from './engine/engine.ts';
-import { startEngine } from './engine/engine.ts';
 import { Deposits } from './mailbox/deposit.ts';
 import { PagerMode } from './mailbox/pager-mode.ts';
 import { ACCEPTED_TYPES } from './mailbox/read-body.ts';
 import { Retrievals } from './mailbox/retrieval.ts';
 import { SessionMode } from './mailbox/session-mode.ts';
 import type { MsrpEndpoint } from './msrp/endpoint.ts';
-import { startMsrpEndpoint } from './msrp/endpoint.ts';
-import type { KeyAndCertificate } from './msrp/self-signed-certificate.ts';
-import { selfSignedCertificate } from './msrp/self-signed-certificate.ts';
 import type { LampTotals } from './mwi/ports.ts';
-import type { Publisher, PublisherOptions } from './mwi/publisher.ts';
+import type { Publisher } from './mwi/publisher.ts';
 import { startPublisher } from './mwi/publisher.ts';
 import type { VoicemailIntake } from './mwi/voicemail-intake.ts';
-import type { PresenceServer } from './presence/ports.ts';
-import { startPresenceServer } from './presence/presence-server.ts';
 import type { AdmissionPolicy } from './sip/admission.ts';
 import { NoSipServer, SipAgent } from './sip/agent.ts';
 import { AuthenticatedRequests } from './sip/authenticated-requests.ts';
 import { inviteRoute } from './sip/invite-route.ts';
 import { messageRoute } from './sip/message-route.ts';
 import { optionsRoute } from './sip/options-route.ts';
-import { ownRanges, ownUri, previousHop } from './sip/own-address.ts';
+import { previousHop } from './sip/own-address.ts';
 import { SipPagerSender } from './sip/pager-sender.ts';
-import { SipPublishSender } from './sip/publish-sender.ts';
 import { publishRoute } from './sip/publish-route.ts';
-import type { RequestSender } from './sip/request-sender.ts';
 import { subscribeRoute } from './sip/subscribe-route.ts';
 import { SubscriberDialogs } from './sip/subscriber-dialogs.ts';
 import { TrustedProxies } from './sip/trust.ts';
-import { UnsolicitedNotifySender } from './sip/unsolicited-notify-sender.ts';
 import type { Store, StoreOptions } from './store/store.ts';
 import { openStore } from './store/store.ts';
 import { sipCredentials } from './sip-credentials.ts';
 import { summarySettings } from './summary-settings.ts';
-
-/** How long requests wait for the routes of a program that just started, ms. */
-const OPENING_LIMIT = 5_000;
 
 /** Longest wait for retrievals by MESSAGE to end when the program stops, ms. */
 const STOP_LIMIT = 3_000;
@@ -247,60 +235,6 @@ async function start(
   };
 }
 
-/** To whom and how lamps are published: a presence server of the site's, our own, or the phones themselves. */
-function publishing(
-  config: Config,
-  requests: RequestSender,
-  sip: string,
-  logger: Logger,
-): Pick<PublisherOptions, 'sender' | 'refreshBody' | 'beacon'> {
-  const { MESSAGE_ACCOUNT: messageAccount, OUTBOUND_PROXY: proxy } = config;
-  if (config.MWI_UNSOLICITED === 'on' && proxy !== undefined) {
-    const sender = new UnsolicitedNotifySender({ requests, proxy, messageAccount, logger });
-    return { sender, refreshBody: true, beacon: null };
-  }
-  const server = config.PRESENCE_SERVER ?? ownUri(sip) ?? 'sip:127.0.0.1';
-  const every = config.PRESENCE_CHECK_SECONDS * 1000;
-  return {
-    sender: new SipPublishSender(requests, server, logger),
-    refreshBody: config.PUBLISH_REFRESH_BODY === 'on',
-    beacon: every === 0 ? null : { target: messageAccount, every },
-  };
-}
-
-/** Who may PUBLISH to the built-in presence server: the trusted proxies, and we ourselves once we know our addresses. */
-class OwnPublishers {
-  readonly #config: Config;
-  #proxies: TrustedProxies;
-
-  constructor(config: Config) {
-    this.#config = config;
-    this.#proxies = new TrustedProxies(config.TRUSTED_PROXIES);
-  }
-
-  listen(listening: string): void {
-    this.#proxies = new TrustedProxies([...this.#config.TRUSTED_PROXIES, ...ownRanges(listening)]);
-  }
-
-  trusts(sourceAddress: string): boolean {
-    return this.#proxies.trusts(sourceAddress);
-  }
-}
-
-/** The presence server of our own; undefined where there is another. */
-function builtInPresence(
-  config: Config,
-  surroundings: Surroundings,
-  store: Store,
-): PresenceServer | undefined {
-  if (config.PRESENCE_SERVER !== undefined || config.MWI_UNSOLICITED === 'on') return undefined;
-  return startPresenceServer({
-    ...surroundings,
-    store: store.presence(config.NODE_NAME),
-    messageAccount: config.MESSAGE_ACCOUNT.toString(),
-  });
-}
-
 async function open(
   config: Config,
   surroundings: Surroundings,
@@ -317,55 +251,4 @@ async function open(
     },
     ...callbacks,
   });
-}
-
-function wantsTls(config: Config): boolean {
-  return [...config.MSRP_LISTEN, ...config.WS_LISTEN].some(
-    ({ protocol }) => protocol === 'tls' || protocol === 'wss',
-  );
-}
-
-async function startMsrp(
-  config: Config,
-  surroundings: Surroundings,
-  tls: KeyAndCertificate | undefined,
-): Promise<MsrpEndpoint> {
-  return await startMsrpEndpoint({
-    ...surroundings,
-    listen: config.MSRP_LISTEN.map(({ protocol, host, port }) => ({ transport: protocol, host, port })),
-    limits: { maxMessageBytes: config.MESSAGE_MAX_BYTES, chunkOver: config.MSRP_CHUNK_OVER },
-    ...(config.MSRP_ADVERTISED_HOST === undefined ? {} : { advertisedHost: config.MSRP_ADVERTISED_HOST }),
-    ...(tls === undefined ? {} : { tls }),
-  });
-}
-
-async function certificate(config: Config, surroundings: Surroundings): Promise<KeyAndCertificate> {
-  if (config.MSRP_TLS_CERTIFICATE !== '') {
-    const [cert, key] = await Promise.all([
-      readFile(config.MSRP_TLS_CERTIFICATE, 'utf8'),
-      readFile(config.MSRP_TLS_KEY, 'utf8'),
-    ]);
-    return { cert, key };
-  }
-  return await selfSignedCertificate(join(config.DATA_DIR, 'tls'), surroundings);
-}
-
-type BuiltInEngine = Pick<Engine, 'control' | 'attach' | 'close'> & { readonly secret: string };
-
-/** The engine of our own, unless drachtio-servers take its place. */
-async function startBuiltInEngine(
-  config: Config,
-  surroundings: Surroundings,
-): Promise<BuiltInEngine | undefined> {
-  if (config.DRACHTIO_SERVERS.length > 0) return undefined;
-  const secret = hexToken(surroundings.random, 128);
-  const engine = await startEngine({
-    ...surroundings,
-    listen: config.SIP_LISTEN,
-    control: { host: '127.0.0.1', port: 0 },
-    secret,
-    holdUntilServed: OPENING_LIMIT,
-  });
-  const { control, attach, close } = engine;
-  return { control, attach, close, secret };
 }

@@ -33,6 +33,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'app.ts': ['*'],
   'app-receipts.ts': ['*'],
   'app-voicemail.ts': ['*'],
+  'app-presence.ts': ['*'],
+  'app-listeners.ts': ['*'],
   'app-web-socket.ts': ['*'],
   'lamp-fetching.ts': ['*'],
   'serve.ts': ['*'],
