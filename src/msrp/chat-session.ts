@@ -27,7 +27,7 @@ export interface ChatSessionOptions {
   readonly room: UnfinishedRoom;
   readonly clock: Clock;
   readonly random: Random;
-  /** Whether the certificate shown on a connection is one the peer named, or it named none. */
+  /** Whether a connection has the TLS of the offer, and shows a certificate the peer named, if it named any. */
   trusts(connection: MsrpConnection, remote: RemoteSide): boolean;
   /** Makes the connection in the active role; ends in `bindTo` or `onUnreachable`, unless `signal` says that it is not needed. */
   reach(session: ChatSession, remote: RemoteSide, signal: AbortSignal): void;
@@ -43,7 +43,10 @@ const ENDED: Verdict = { status: 481, comment: 'The session has ended' };
 /** RFC 4975 §10.10. */
 const ELSEWHERE: Refusal = { status: 506, comment: 'Bound to another connection' };
 /** RFC 4975 §10.3. */
-const MISTRUSTED: Refusal = { status: 403, comment: 'Not the certificate of the offer' };
+const MISTRUSTED: Refusal = {
+  status: 403,
+  comment: 'Not over TLS as offered, or not the certificate of the offer',
+};
 const NOT_THE_PEER: Refusal = { status: 403, comment: 'The session of somebody else' };
 
 const MOVED = 'the peer went on from elsewhere';

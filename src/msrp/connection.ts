@@ -35,6 +35,8 @@ export interface ConnectionMember {
 
 /** One TCP, TLS or WebSocket connection; any number of sessions may run over it (RFC 4975 §5.4). */
 export class MsrpConnection {
+  /** It runs over TLS. */
+  readonly secure: boolean;
   readonly #socket: Duplex;
   readonly #limits: MsrpLimits;
   readonly #clock: Clock;
@@ -62,9 +64,11 @@ export class MsrpConnection {
       readonly logger: Logger;
       /** For what comes and is not done with yet. */
       readonly room: UnfinishedRoom;
+      readonly secure: boolean;
     },
     owner: ConnectionOwner,
   ) {
+    this.secure = options.secure;
     this.#socket = socket;
     this.#limits = options.limits;
     this.#clock = options.clock;

@@ -10,7 +10,6 @@ import type { ConnectionOwner } from './connection.ts';
 import { MsrpConnection } from './connection.ts';
 import { dial } from './dial.ts';
 import { NoMsrpListener } from './errors.ts';
-import type { Fingerprint } from './fingerprint.ts';
 import { formatFingerprint, matchesFingerprint, ownFingerprint } from './fingerprint.ts';
 import type { MsrpLimits } from './limits.ts';
 import { MSRP_LIMITS } from './limits.ts';
@@ -90,7 +89,7 @@ class Endpoint implements MsrpEndpoint {
     this.#open = options.metrics.gauge('msrp_connections', 'MSRP connections that are open');
     this.#mistrusted = options.metrics.counter(
       'msrp_fingerprint_mismatches_total',
-      'MSRP connections that showed no certificate the peer had named',
+      'MSRP peers that came without TLS to a session offered over it, or without a certificate they had named',
     );
     this.#fingerprint =
       options.tls === undefined ? undefined : formatFingerprint(ownFingerprint(options.tls.cert));
@@ -106,7 +105,8 @@ class Endpoint implements MsrpEndpoint {
 
   attach(address: ListenerAddress): (stream: Duplex) => void {
     this.#attached.push(address);
-    return (stream) => void this.#keep(stream);
+    const secure = isSecure(address.transport);
+    return (stream) => void this.#keep(stream, secure);
   }
 
   async listen(): Promise<void> {
@@ -116,7 +116,7 @@ class Endpoint implements MsrpEndpoint {
         ...(tls === undefined ? {} : { tls }),
         limits: this.#limits,
         logger,
-        onConnection: (socket, admit) => this.#keep(socket, admit),
+        onConnection: (socket, admit) => this.#keep(socket, isSecure(address.transport), admit),
       });
       this.#running.push(running);
     }
@@ -129,7 +129,7 @@ class Endpoint implements MsrpEndpoint {
     const local = localMsrpUri({
       ...listener,
       transport: transport === 'ws' || transport === 'wss' ? 'ws' : 'tcp',
-      secure: transport === 'tls' || transport === 'wss',
+      secure: isSecure(transport),
       sessionId: id,
     });
     this.#registry.expect(id);
@@ -164,8 +164,7 @@ class Endpoint implements MsrpEndpoint {
       room: this.#room,
       clock,
       random,
-      trusts: (connection, { path, fingerprints }) =>
-        transport !== 'tls' || path.length > 1 || this.#isNamed(connection, fingerprints, local.sessionId),
+      trusts: (connection, peer) => this.#trusts(connection, peer, { transport, id: local.sessionId }),
       reach: (reaching, { path }, signal) => void this.#reach(reaching, path, signal),
       onOver: () => this.#registry.remove(local.sessionId),
     });
@@ -175,14 +174,25 @@ class Endpoint implements MsrpEndpoint {
   }
 
   /**
-   * RFC 8122 §6.2: a certificate that was named vouches for the peer, and no other does. With relays between, TLS goes from hop
-   * to hop (RFC 4975 §14.4), and the certificate is the relay's, which nobody named.
+   * RFC 4975 §6: an msrps URI is reached over TLS alone, from the last hop too when there are several. RFC 8122 §6.2: a
+   * certificate that was named vouches for the peer, and no other does. With relays between, TLS goes from hop to hop (RFC 4975
+   * §14.4), and the certificate is the relay's, which nobody named.
    */
-  #isNamed(connection: MsrpConnection, named: readonly Fingerprint[], session: string): boolean {
-    if (named.length === 0 || matchesFingerprint(connection.certificate, named)) return true;
+  #trusts(
+    connection: MsrpConnection,
+    { path, fingerprints }: RemoteSide,
+    session: { readonly transport: MsrpTransport; readonly id: string },
+  ): boolean {
+    const { transport, id } = session;
+    const named = transport === 'tls' && path.length === 1 ? fingerprints : [];
+    const vouched = named.length === 0 || matchesFingerprint(connection.certificate, named);
+    if (vouched && (connection.secure || !isSecure(transport))) return true;
     this.#mistrusted.add();
     const shown = connection.certificate !== undefined;
-    this.#options.logger.warn({ session, shown }, 'MSRP peer without the certificate it named');
+    this.#options.logger.warn(
+      { session: id, secure: connection.secure, shown },
+      'MSRP peer without TLS, or without the certificate it named',
+    );
     return false;
   }
 
@@ -197,7 +207,7 @@ class Endpoint implements MsrpEndpoint {
         signal,
       });
       if (signal.aborted) socket.destroy();
-      else session.bindTo(this.#keep(socket));
+      else session.bindTo(this.#keep(socket, hop.scheme === 'msrps'));
     } catch (error) {
       if (signal.aborted) return;
       logger.info({ hop: hop?.text, error: describeError(error) }, 'MSRP peer not reached');
@@ -205,7 +215,7 @@ class Endpoint implements MsrpEndpoint {
     }
   }
 
-  #keep(socket: Duplex, admit?: () => void): MsrpConnection {
+  #keep(socket: Duplex, secure: boolean, admit?: () => void): MsrpConnection {
     const { clock, logger } = this.#options;
     const owner: ConnectionOwner = {
       onRequest: (from, request) => this.#registry.onRequest(from, request),
@@ -219,13 +229,17 @@ class Endpoint implements MsrpEndpoint {
     };
     const connection = new MsrpConnection(
       socket,
-      { limits: this.#limits, room: this.#room, clock, logger },
+      { limits: this.#limits, room: this.#room, clock, logger, secure },
       owner,
     );
     this.#connections.add(connection);
     this.#open.set(this.#connections.size);
     return connection;
   }
+}
+
+function isSecure(transport: MsrpTransport): boolean {
+  return transport === 'tls' || transport === 'wss';
 }
 
 /** Listens for MSRP. @throws what the system or TLS says when a listener cannot be had */

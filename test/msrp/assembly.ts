@@ -93,7 +93,8 @@ export class Assembly {
 
   connect(): FakeStream {
     const stream = new FakeStream();
-    const options = { limits: this.limits, room: this.room, clock: this.clock, logger: silentLogger };
+    const { limits, room, clock } = this;
+    const options = { limits, room, clock, logger: silentLogger, secure: false };
     new MsrpConnection(stream, options, {
       onRequest: (from, request) => this.registry.onRequest(from, request),
       onResponse: (from, response) => this.registry.onResponse(from, response),
