@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { Database } from './database.ts';
+import { STORE_LIMITS } from './limits.ts';
 import type { AddressRow, MailboxRow } from './rows.ts';
 
 /** A mailbox as a transaction changes it, with its addresses and what was published for each. */
@@ -91,5 +92,10 @@ export async function saveChanged(
       due_at: dueAt(address, now),
     })),
   );
-  if (due.length > 0) await trx('address').insert(due).onConflict('id').merge(['due_at']);
+  // A mailbox may have any number of addresses, a statement not any number of rows.
+  const { rows } = STORE_LIMITS;
+  for (let start = 0; start < due.length; start += rows) {
+    const some = due.slice(start, start + rows);
+    await trx('address').insert(some).onConflict('id').merge(['due_at']);
+  }
 }

@@ -16,6 +16,8 @@ export const STORE_LIMITS = {
   batch: 200,
   /** Bytes of texts committed together: a database server takes packets of a bounded size only. */
   batchBytes: 1_000_000,
+  /** Rows written by one statement: SQLite joins at most 500. */
+  rows: 400,
   /** Texts waiting to be committed; one more is refused. */
   queue: 10_000,
   /** Addresses made due in one transaction when many are. */

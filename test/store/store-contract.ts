@@ -470,6 +470,17 @@ export function storeContract(newUrl: () => Promise<string>): void {
       expect(await store.addAlias(ALICE, DESK)).to.equal('there already');
     });
 
+    it('of many mailboxes in one commit keeps none of their texts out (rows of one statement)', async () => {
+      const user = (name: string): AddressOfRecord => AddressOfRecord.parse(`sip:${name}@example.test`);
+      const owners = Array.from({ length: 170 }, (_, i) => `u${i}`);
+      for (const name of owners) {
+        await store.addAlias(user(name), user(`${name}-desk`));
+        await store.addAlias(user(name), user(`${name}-home`));
+      }
+      const outcomes = await Promise.all(owners.map((name) => store.deposit(text({ owner: user(name) }))));
+      expect(new Set(outcomes)).to.deep.equal(new Set(['stored']));
+    });
+
     it('belongs to one mailbox, and to none that is an alias itself', async () => {
       await store.addAlias(ALICE, DESK);
       expect(await store.addAlias(CAROL, DESK)).to.equal('belongs to another');
