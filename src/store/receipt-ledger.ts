@@ -91,7 +91,8 @@ export class ReceiptLedger implements ReceiptStore {
   async nextReceiptAt(): Promise<number | null> {
     return await this.#database.run('look for the next receipt', async (knex) => {
       const free = await knex<ReceiptRow>('receipt')
-        .whereNull('claim_until')
+        // The sign keeps SQLite from gathering all that are free by their index, to sort them for the first one.
+        .whereRaw('+claim_until is null')
         .orderBy('due_at')
         .first('due_at');
       const claimed = await knex<ReceiptRow>('receipt')
