@@ -10,7 +10,7 @@ export const IM_LIMITS = {
   contentType: 1_024,
   /** Largest XML body read: a receipt or a typing mark has a few hundred. */
   xmlBytes: 16_384,
-  /** Tags, comments and the like in one XML body; more is no receipt. */
+  /** Tags, attributes, comments and the like in one XML body; more is no receipt. */
   xmlMarkup: 200,
   /** Codings named by one Content-Encoding. */
   contentCodings: 3,

@@ -68,6 +68,9 @@ describe('IMDN', () => {
       `<!DOCTYPE x SYSTEM "file:///etc/passwd"><imdn><message-id>1</message-id>${STATUS}</imdn>`,
     ),
     'deep nesting (stack exhaustion)': Buffer.from('<a>'.repeat(5_000)),
+    'thousands of attributes (each looked for among all)': imdn(
+      `<message-id ${Array.from({ length: 1_500 }, (_, i) => `b${i}=""`).join(' ')}>1</message-id>${STATUS}`,
+    ),
     'one byte more than the limit': Buffer.alloc(IM_LIMITS.xmlBytes + 1, '<imdn>'),
   };
   for (const [threat, bytes] of Object.entries(refused)) {
