@@ -131,12 +131,16 @@ class ReceiptWorker implements Receipts {
       await this.#look;
       await Promise.all(this.#inFlight.values());
     };
-    try {
-      await withDeadline(clock, RECEIPT_LIMITS.stopDeadline, 'sending receipts', quiet());
-      await withDeadline(clock, RECEIPT_LIMITS.stopDeadline, 'freeing claims', store.releaseReceipts(node));
-    } catch (error) {
-      logger.warn({ error: describeError(error) }, 'claims on receipts not freed; they lapse by themselves');
-    }
+    const within = async (operation: string, work: Promise<void>): Promise<void> => {
+      try {
+        await withDeadline(clock, RECEIPT_LIMITS.stopDeadline, operation, work);
+      } catch (error) {
+        // What is in flight may be sent again, and a claim lapses by itself.
+        logger.warn({ error: describeError(error) }, 'receipts stop before they are through');
+      }
+    };
+    await within('sending receipts', quiet());
+    await within('freeing claims', store.releaseReceipts(node));
   }
 
   /** Sees to it that the store is looked into at `at` (epoch ms), or as soon after as it may be. */

@@ -439,6 +439,7 @@ describe('the receipts', () => {
       await clock.advance(RECEIPT_LIMITS.stopDeadline);
       expect(stopped).to.equal(true);
       expect(store.left).to.have.length(1);
+      expect(store.claimants, 'other nodes need not wait for its claims to lapse').to.deep.equal([]);
     });
   });
 });
