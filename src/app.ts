@@ -42,6 +42,9 @@ import { openStore } from './store/store.ts';
 import { sipCredentials } from './sip-credentials.ts';
 import { summarySettings } from './summary-settings.ts';
 
+/** Longest wait for callers to answer that their calls end when the program stops, ms. */
+const HANG_UP_LIMIT = 250;
+
 /** Longest wait for retrievals by MESSAGE to end when the program stops, ms. */
 const STOP_LIMIT = 3_000;
 
@@ -214,7 +217,10 @@ async function start(
   voicemail.watch();
   followUp.start();
   stops.push(async () => {
-    chats.hangUpAll();
+    // Who does not answer the BYE in time will see the connection end.
+    await withDeadline(clock, HANG_UP_LIMIT, 'ending calls', chats.hangUpAll()).catch((error: unknown) => {
+      logger.info({ error: describeError(error) }, 'stopped with calls that did not end');
+    });
     // A text on its way to a phone that does not answer is new again when its lease ends.
     await withDeadline(clock, STOP_LIMIT, 'handing texts over', pager.idle()).catch((error: unknown) => {
       logger.warn({ error: describeError(error) }, 'stopped with texts on their way');

@@ -89,6 +89,8 @@ export class SessionMode {
   readonly #options: SessionModeOptions;
   readonly #running: Gauge;
   readonly #chats = new Set<Chat>();
+  #stopping = false;
+  #onIdle = (): void => undefined;
   #count = 0;
 
   constructor(options: SessionModeOptions) {
@@ -126,9 +128,14 @@ export class SessionMode {
     };
   }
 
-  /** Asks every chat to end, for a clean stop. */
-  hangUpAll(): void {
+  /** Asks every chat to end, also those whose calls are answered from now on; resolves when all are over. */
+  async hangUpAll(): Promise<void> {
+    this.#stopping = true;
+    const over = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
     for (const chat of [...this.#chats]) chat.hangUp('shutdown');
+    if (this.#count > 0) await over;
   }
 
   #start(prepared: PreparedSession, purpose: ChatPurpose, hangUp: (reason: string) => void): RunningChat {
@@ -142,6 +149,7 @@ export class SessionMode {
       },
     });
     this.#chats.add(chat);
+    if (this.#stopping) queueMicrotask(() => chat.hangUp('shutdown'));
     return chat;
   }
 
@@ -160,5 +168,6 @@ export class SessionMode {
   #adjust(change: number): void {
     this.#count += change;
     this.#running.set(this.#count);
+    if (this.#count === 0) this.#onIdle();
   }
 }

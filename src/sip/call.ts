@@ -57,6 +57,8 @@ export class Call {
   #answering = false;
   /** Our offer in a 2xx waits for its answer in the ACK. */
   #offered = false;
+  /** Till an answer in an ACK is taken. */
+  #settling = Promise.resolve();
   /** A refresh of ours is under way. */
   #refreshing = false;
   #peerTakesUpdate: boolean;
@@ -74,7 +76,8 @@ export class Call {
     });
     this.#chat = prepared.start(purpose, (reason) => this.#hangUp(reason));
     allowInDialog(dialog, METHODS, logger, this.#take.bind(this, dialog.handle.bind(dialog)));
-    dialog.on('ack', (ack) => void this.#onAck(ack));
+    // One that came with the news that the dialog is there.
+    dialog.on('ack', (ack) => this.#takeAck(ack));
     dialog.on('destroy', () => {
       logger.info({}, 'call ended by the caller');
       this.#end();
@@ -103,9 +106,19 @@ export class Call {
     request: DrachtioRequest,
     response: DrachtioResponse,
   ): void {
-    // drachtio-srf would compare the SDP with that of before, and throws where there was none.
-    if (request.method === 'INVITE' || request.method === 'UPDATE') void this.#answer(request, response);
-    else pass(request, response);
+    switch (request.method) {
+      case 'INVITE':
+      case 'UPDATE':
+        // drachtio-srf would compare the SDP with that of before, and throws where there was none.
+        void this.#answer(request, response);
+        break;
+      case 'ACK':
+        // It would be told of later, after a request that followed.
+        this.#takeAck(request);
+        break;
+      default:
+        pass(request, response);
+    }
   }
 
   async #answer(request: DrachtioRequest, response: DrachtioResponse): Promise<void> {
@@ -144,6 +157,7 @@ export class Call {
     refuseUnknownExtensions(request);
     const { interval, headers } = answerInterval(request);
     const sdp = await sdpOf(request);
+    await this.#settling;
     if (this.#over) throw new SipRefusal(481, 'The call is over');
     const body = sdp === undefined ? this.#offerFor(request) : this.#answerTo(sdp);
     response.send(200, 'OK', {
@@ -177,8 +191,13 @@ export class Call {
     return own.answer(offer, role);
   }
 
-  async #onAck(ack: DrachtioRequest): Promise<void> {
+  #takeAck(ack: DrachtioRequest): void {
     if (!this.#offered) return;
+    this.#offered = false;
+    this.#settling = this.#settle(ack);
+  }
+
+  async #settle(ack: DrachtioRequest): Promise<void> {
     try {
       const sdp = await sdpOf(ack);
       if (this.#over) return;
@@ -188,8 +207,6 @@ export class Call {
       this.#options.logger.info({ error: describeError(error) }, 'no usable answer in the ACK');
       // A chat that runs goes on as it was.
       if (!this.#connected) this.#hangUp('no usable answer in the ACK', 488);
-    } finally {
-      this.#offered = false;
     }
   }
 

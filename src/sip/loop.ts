@@ -18,8 +18,8 @@ export function isOwnMessage(
 }
 
 /**
- * The answer to a MESSAGE of ours that hands over a text and came back. Depositing it would wrap text into text without end;
- * 480 tells the sender, us, that the owner is not there.
+ * The answer to a MESSAGE of ours that came back. Depositing it would wrap text into text, and receipt into receipt, without
+ * end; 480 tells the sender, us, that whoever it is for is not there now.
  */
 export function ownMessageRefusal(): SipRefusal {
   return new SipRefusal(480, 'Temporarily Unavailable');

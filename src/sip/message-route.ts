@@ -32,24 +32,12 @@ export function messageRoute(options: MessageRouteOptions): Route {
   return async ({ request, response }) => {
     const admission = admit(request, options.policy);
     if (isOwnMessage(request, admission.caller, options.policy.messageAccount)) {
-      await takeBack(request, options);
-    } else if (admission.kind === 'deposit') await deposit(request, admission, options);
+      throw ownMessageRefusal();
+    }
+    if (admission.kind === 'deposit') await deposit(request, admission, options);
     else await retrieve(request, admission, options);
     response.send(200, 'OK', {});
   };
-}
-
-/**
- * A receipt whose author is offline is taken and dropped: it was sent, nothing is kept for her, nobody is told of it in turn.
- * @throws SipRefusal 480 for a text, which its owner still has in her mailbox
- */
-async function takeBack(
-  request: DrachtioRequest,
-  { displayed, maxBytes }: MessageRouteOptions,
-): Promise<void> {
-  const content = await receivedBody(request, maxBytes);
-  if (!isNotice(contentType(request), content)) throw ownMessageRefusal();
-  displayed.returned();
 }
 
 async function deposit(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startApp } from '../../src/app.ts';
 import type { App } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
@@ -19,7 +20,10 @@ export interface RunningApp {
   stop(): Promise<void>;
 }
 
-export async function runApp(environment: Readonly<Record<string, string>> = {}): Promise<RunningApp> {
+export async function runApp(
+  environment: Readonly<Record<string, string>> = {},
+  clock: Clock = systemClock,
+): Promise<RunningApp> {
   const folder = await mkdtemp(join(tmpdir(), 'text-mailbox-app-'));
   const config = readConfig({
     SIP_LISTEN: 'udp:127.0.0.1:0,tcp:127.0.0.1:0',
@@ -30,7 +34,7 @@ export async function runApp(environment: Readonly<Record<string, string>> = {})
     ...environment,
   });
   const app = await startApp(config, {
-    clock: systemClock,
+    clock,
     random: systemRandom,
     logger: silentLogger,
     metrics: noMetrics,
