@@ -23,6 +23,8 @@ export const RECEIPT_LIMITS = {
   messageBytes: 4_000,
   /** A receipt older than this is of no use to anybody: a day. */
   age: 24 * 3_600_000,
+  /** An author who has not answered a MESSAGE for so long counts as absent to her other receipts: they go out of the others' way. */
+  patience: 4_000,
   /** How long an author who did not answer is not tried again for her other receipts. */
   awayFor: 30_000,
   /** Such authors kept in mind; the one longest there is forgotten. */

@@ -6,6 +6,7 @@ import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
+import { AuthorRows } from './author-rows.ts';
 import type { Receipt, ReceiptStore } from './ports.ts';
 import { RECEIPT_LIMITS } from './receipt-limits.ts';
 import type { ReceiptNotification } from './receipt-notification.ts';
@@ -90,8 +91,7 @@ class ReceiptWorker implements Receipts {
   /** Authors nobody answered for: the silence of one does not hold up the others' receipts. */
   readonly #absent: Recently;
   readonly #inFlight = new Map<number, Promise<void>>();
-  /** The end of each author's row, by her URI. */
-  readonly #rows = new Map<string, Promise<void>>();
+  readonly #rows = new AuthorRows();
   #look: Promise<void> | undefined;
   #timer: { readonly at: number; readonly timer: Timer } | undefined;
   /** When to look next, asked for while a look was under way, epoch ms. */
@@ -209,27 +209,24 @@ class ReceiptWorker implements Receipts {
   #start(receipt: Receipt, claimedUntil: number): void {
     // Claimed while we stop: the claim is freed with all others. Claimed a second time: the first run settles it.
     if (this.#stopped !== undefined || this.#inFlight.has(receipt.id)) return;
-    const before = this.#rows.get(receipt.to) ?? Promise.resolve();
-    const run = before
-      .then(() => this.#run(receipt, claimedUntil))
+    const run = this.#rows
+      .take(receipt.to, (letGo) => this.#run(receipt, claimedUntil, letGo))
       .finally(() => {
-        if (this.#rows.get(receipt.to) === run) this.#rows.delete(receipt.to);
         this.#inFlight.delete(receipt.id);
         this.#inFlightGauge.set(this.#inFlight.size);
         this.wake();
       });
-    this.#rows.set(receipt.to, run);
     this.#inFlight.set(receipt.id, run);
     this.#inFlightGauge.set(this.#inFlight.size);
   }
 
   /** Tries one receipt and writes down what came of it. Never rejects. */
-  async #run(receipt: Receipt, claimedUntil: number): Promise<void> {
+  async #run(receipt: Receipt, claimedUntil: number, letGo: () => void): Promise<void> {
     const { store, clock, random, logger } = this.#options;
     const { id, to, owner, status, attempts } = receipt;
     const fields = { author: to, mailbox: owner.toString(), status, attempts };
     try {
-      const outcome = await this.#attempt(receipt, claimedUntil);
+      const outcome = await this.#attempt(receipt, claimedUntil, letGo);
       this.#outcomes.add({ status, outcome: outcome.replaceAll(' ', '_') });
       logger.debug({ ...fields, outcome }, 'receipt tried');
       if (outcome === 'passed over') return;
@@ -243,7 +240,7 @@ class ReceiptWorker implements Receipts {
     }
   }
 
-  async #attempt(receipt: Receipt, claimedUntil: number): Promise<Outcome> {
+  async #attempt(receipt: Receipt, claimedUntil: number, letGo: () => void): Promise<Outcome> {
     const { clock, mayTell = true } = this.#options;
     const { to, attempts, createdAt } = receipt;
     if (!mayTell) return 'not wanted';
@@ -258,7 +255,15 @@ class ReceiptWorker implements Receipts {
     if (author === undefined || isAnonymous(author)) return 'undeliverable';
     if (notification.content.length > RECEIPT_LIMITS.messageBytes) return 'too long';
     if (this.#absent.has(to)) return 'absent';
-    return await this.#sendMessage(receipt, author, notification);
+    const silent = clock.after(RECEIPT_LIMITS.patience, () => {
+      this.#absent.add(to);
+      letGo();
+    });
+    try {
+      return await this.#sendMessage(receipt, author, notification);
+    } finally {
+      silent.cancel();
+    }
   }
 
   async #sentInSession({ owner, to, status }: Receipt, notification: ReceiptNotification): Promise<boolean> {
@@ -284,12 +289,7 @@ class ReceiptWorker implements Receipts {
     const answer = await sender.send({ ...notification, from: owner, to: author, returnHop });
     const verdict = verdictOn(answer);
     if (verdict === 'absent') this.#absent.add(to);
-    if (verdict === 'refused') {
-      logger.info(
-        { author: to, receipt: status, status: answer.status, reason: answer.reason },
-        'receipt refused',
-      );
-    }
+    if (verdict === 'refused') logger.info({ author: to, receipt: status, ...answer }, 'receipt refused');
     return verdict;
   }
 }
