@@ -20,6 +20,10 @@ export const MAILBOX_LIMITS = {
   messageId: 512,
   /** Longest headers of a message/cpim kept with a text. */
   wrapper: 16_384,
+  /** Into how many messages at most a text is cut for a client that takes none so long. */
+  parts: 200,
+  /** Fewest bytes of a text worth a message of their own. */
+  leastPart: 16,
   /** Pager-mode retrievals under way at one time; one more is told to come again. */
   pagerRetrievals: 200,
   /** How long an owner who was told by MESSAGE that there are no texts is not told again, and of how many that is known. */

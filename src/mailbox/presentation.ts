@@ -134,7 +134,7 @@ function bylineOf(message: StoredMessage): string {
 }
 
 /** The words in UTF-8. Those of a plain text are exactly what was written, blanks and control characters too. */
-function wordsOf(message: StoredMessage): Buffer {
+export function wordsOf(message: StoredMessage): Buffer {
   const { contentType, content } = message;
   if (mimeOf(contentType) !== 'text/plain') return Buffer.from(readableText(contentType, content), 'utf8');
   const words = toUtf8(message);

@@ -6,16 +6,19 @@ import { MessageRefused, SendFailed } from '../msrp/errors.ts';
 import type { MsrpSession, ReceivedMessage, SessionEnd, SessionHandlers } from '../msrp/session.ts';
 import type { DisplayedTexts } from './displayed-texts.ts';
 import type { PeerFormats } from './presentation.ts';
-import { presentMessage, presentNotice } from './presentation.ts';
+import { presentNotice } from './presentation.ts';
 import { readBody } from './read-body.ts';
+import type { StoredMessage } from './ports.ts';
 import { TextRefused } from './ports.ts';
 import type { Retrievals } from './retrieval.ts';
+import { presentWithin } from './within-size.ts';
 
 /** What the owner is told in a session or a MESSAGE of the mailbox itself. */
 export const NOTICES = {
   empty: 'You have no new texts.',
   elsewhere: 'Your new texts are being delivered to another of your devices.',
   failed: 'Your texts cannot be fetched now, please try again.',
+  tooLong: 'A text is longer than this client takes, and waits for another one.',
   fetchOnly: 'This address only hands over your texts.',
 } as const;
 
@@ -38,6 +41,9 @@ export class RetrievalConversation implements SessionHandlers {
   readonly #options: RetrievalConversationOptions;
   readonly #session: () => MsrpSession;
   #waiting: Timer | undefined;
+  /** Ends when the text that was cut into several messages last is delivered, or not. */
+  #cutText: Promise<unknown> | undefined;
+  #tooLong = 0;
 
   constructor(options: RetrievalConversationOptions, session: () => MsrpSession) {
     this.#options = options;
@@ -52,16 +58,15 @@ export class RetrievalConversation implements SessionHandlers {
   }
 
   async #deliverAll(): Promise<void> {
-    const { owner, messageAccount, peer, retrievals, logger, hangUp } = this.#options;
+    const { owner, messageAccount, retrievals, logger, hangUp } = this.#options;
     const account = messageAccount.toString();
     try {
       const { delivered, refused, elsewhere } = await retrievals.run(owner, (message) =>
-        this.#session()
-          .send(presentMessage(message, peer))
-          .catch((error: unknown) => {
-            throw isOfThisText(error) ? new TextRefused({ cause: error }) : error;
-          }),
+        this.#deliver(message).catch((error: unknown) => {
+          throw isOfThisText(error) ? new TextRefused({ cause: error }) : error;
+        }),
       );
+      if (this.#tooLong > 0) await this.#say(NOTICES.tooLong, account);
       if (delivered + refused === 0)
         await this.#say(elsewhere === 0 ? NOTICES.empty : NOTICES.elsewhere, account);
       logger.info({ mailbox: owner.toString(), delivered, refused }, 'texts delivered in a session');
@@ -71,6 +76,25 @@ export class RetrievalConversation implements SessionHandlers {
       await this.#say(NOTICES.failed, account).catch(() => undefined);
       hangUp('failed');
     }
+  }
+
+  async #deliver(message: StoredMessage): Promise<void> {
+    const parts = presentWithin(message, this.#options.peer);
+    if (parts === undefined) {
+      this.#tooLong++;
+      throw new TextRefused();
+    }
+    const before = this.#cutText;
+    if (parts.length === 1 && before === undefined) {
+      for (const part of parts) await this.#session().send(part);
+      return;
+    }
+    // One text after the other, so that not all their parts wait at once.
+    const delivery = (before ?? Promise.resolve()).then(() =>
+      Promise.all(parts.map((part) => this.#session().send(part))),
+    );
+    this.#cutText = delivery.catch(() => undefined);
+    await delivery;
   }
 
   async #say(text: string, from: string): Promise<void> {
