@@ -3,6 +3,9 @@ import type { Timer } from '../../core/clock.ts';
 import type { Endpoint, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
 
+/** RFC 5626 §4.4.1: the answer to a ping. */
+const PONG = Buffer.from('\r\n');
+
 /** Sends over a connection within the bounds of a peer that reads slowly or not at all. */
 export class BoundedStream {
   readonly #stream: Duplex;
@@ -10,6 +13,8 @@ export class BoundedStream {
   readonly #context: Pick<TransportContext, 'clock' | 'limits'>;
   /** Runs while the peer has too much left to read, and nothing is read from it. */
   #stalled: Timer | undefined;
+  /** The answer to a ping is on its way. */
+  #ponging = false;
   #failure: Error | undefined;
 
   constructor(stream: Duplex, remote: Endpoint, context: Pick<TransportContext, 'clock' | 'limits'>) {
@@ -51,6 +56,18 @@ export class BoundedStream {
     });
     if (this.#stream.writableLength > this.#context.limits.pauseReadingAt) this.#stall();
     await written;
+  }
+
+  /**
+   * Answers a ping. Pings that come before the answer has left get no other one: two bytes that wait take a hundred times
+   * as much memory, and a flood of pings is not worth more.
+   */
+  pong(): void {
+    if (this.#ponging) return;
+    this.#ponging = true;
+    this.send(PONG)
+      .catch(() => undefined)
+      .finally(() => (this.#ponging = false));
   }
 
   /** Says why the connection is about to end; the first word counts. */

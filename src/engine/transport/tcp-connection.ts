@@ -6,9 +6,6 @@ import { StreamFramer } from './stream-framer.ts';
 import type { Endpoint, Flow, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
 
-/** RFC 5626 §4.4.1: the answer to a ping. */
-const PONG = Buffer.from('\r\n');
-
 /** One TCP connection that carries SIP, whoever opened it. */
 export class TcpConnection implements Flow {
   readonly local: Endpoint;
@@ -83,8 +80,7 @@ export class TcpConnection implements Flow {
           break;
       }
     }
-    // One answer for all pings that came at once: a flood of them is not worth more.
-    if (pinged) this.send(PONG).catch(() => undefined);
+    if (pinged) this.#sender.pong();
     this.#watchArrival(arrived.length > 0);
   }
 

@@ -5,9 +5,8 @@ import { deliverDatagram } from './deliver.ts';
 import type { Endpoint, Flow, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
 
-/** RFC 5626 §4.4.1: a ping and its answer. */
+/** RFC 5626 §4.4.1. */
 const PING = '\r\n\r\n';
-const PONG = Buffer.from('\r\n');
 
 /**
  * A WebSocket client's connection that carries SIP. RFC 7118 §5: one SIP message is one WebSocket message, so that its
@@ -60,7 +59,7 @@ export class WsConnection implements Flow {
   #receive(content: Buffer): void {
     if (this.#stream.destroyed) return;
     if (isLineEnds(content)) {
-      if (content.toString('latin1') === PING) this.send(PONG).catch(() => undefined);
+      if (content.toString('latin1') === PING) this.#sender.pong();
       return;
     }
     this.#silence.cancel();

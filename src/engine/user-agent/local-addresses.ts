@@ -46,9 +46,9 @@ export class LocalAddresses {
   /** What requests and responses say of us on the way between `local` and `remote`. */
   way(local: Endpoint, remote: Endpoint, branch: string): Way {
     const { protocol, address, port } = this.reachedBy(local, remote);
-    const hostPort = `${address.includes(':') ? `[${address}]` : address}:${port}`;
-    const transport = protocol === 'udp' ? '' : `;transport=${protocol === 'wss' ? 'ws' : protocol}`;
+    const hostPort = hostPortOf(address, port);
     // RFC 7118 §5.2.2: the parameter of a URI says `ws` for both, Via tells them apart.
+    const transport = protocol === 'udp' ? '' : `;transport=${protocol === 'wss' ? 'ws' : protocol}`;
     return {
       via: `${protocol.toUpperCase()} ${hostPort}`,
       branch,
@@ -57,11 +57,11 @@ export class LocalAddresses {
     };
   }
 
-  /** `tcp/127.0.0.1:5060,udp/127.0.0.1:5060` */
+  /** `tcp/127.0.0.1:5060,udp/[::1]:5060` */
   describe(): string {
     return [...this.#transport.local]
       .sort((a, b) => a.protocol.localeCompare(b.protocol))
-      .map(({ protocol, address, port }) => `${protocol}/${address}:${port}`)
+      .map(({ protocol, address, port }) => `${protocol}/${hostPortOf(address, port)}`)
       .join(',');
   }
 
@@ -72,4 +72,8 @@ export class LocalAddresses {
     const candidates = this.#interfaces.filter((each) => each.v6 === v6 && each.internal === loopback);
     return candidates[0]?.address ?? (v6 ? '::1' : '127.0.0.1');
   }
+}
+
+function hostPortOf(address: string, port: number): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

@@ -113,6 +113,19 @@ describe('SIP over WebSockets', () => {
     expect(listening.malformed).to.deep.equal([]);
   });
 
+  it('lets no answers to pings pile up for a client that does not read them', async () => {
+    await start();
+    const stream = call(new MessageStream(false));
+    for (let count = 0; count < 1_000; count++) stream.say('\r\n\r\n');
+    await settle();
+    expect(stream.writableLength).to.equal(2);
+    stream.drain();
+    await settle();
+    stream.say('\r\n\r\n');
+    await settle();
+    expect(stream.sent, 'one for the flood, and one after it').to.deep.equal(['\r\n', '\r\n']);
+  });
+
   it('sends over the flow a message came by, one write for each', async () => {
     await start();
     const stream = call();

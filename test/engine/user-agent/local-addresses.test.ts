@@ -23,6 +23,11 @@ describe('the address peers reach us by', () => {
     expect(addresses.describe()).to.equal('tcp/192.0.2.1:5070,udp/192.0.2.1:5060');
   });
 
+  it('is told to applications with brackets around an IPv6 address', () => {
+    const addresses = new LocalAddresses({ local: [at('udp', '::1', 5060), at('ws', '::', 8080)] });
+    expect(addresses.describe()).to.equal('udp/[::1]:5060,ws/[::]:8080');
+  });
+
   it('is the listener for WebSockets of a client that came by one', () => {
     const addresses = new LocalAddresses({
       local: [at('udp', '192.0.2.1', 5060), at('ws', '192.0.2.1', 8080), at('wss', '0.0.0.0', 8443)],
