@@ -97,9 +97,10 @@ export function domain(text: string): string | undefined {
     : undefined;
 }
 
-/** A web page's origin as browsers write it (RFC 6454 §6.2). */
+/** A web page's origin as browsers write it (RFC 6454 §6.2): in small letters, without the port of its scheme. */
 export function origin(text: string): string | undefined {
-  return /^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?$/i.test(text) ? text.toLowerCase() : undefined;
+  const written = /^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?$/i.test(text) && URL.canParse(text);
+  return written ? new URL(text).origin : undefined;
 }
 
 export function sipUri(text: string): string | undefined {

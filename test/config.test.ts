@@ -77,7 +77,7 @@ describe('the configuration', () => {
   it('knows where WebSockets are taken, and from which pages', () => {
     const { WS_LISTEN: listen, WS_ORIGINS: origins } = readConfig({
       WS_LISTEN: 'wss:127.0.0.1:8443, ws:[::1]:8080',
-      WS_ORIGINS: 'https://Chat.example.com,http://localhost:3000',
+      WS_ORIGINS: 'https://Chat.example.com:443,http://localhost:3000',
     });
     expect(listen).to.deep.equal([
       { protocol: 'wss', host: '127.0.0.1', port: 8443 },
