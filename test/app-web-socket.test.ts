@@ -21,8 +21,8 @@ describe('the mailbox, over WebSockets', () => {
   const clients: { close(): unknown }[] = [];
 
   afterEach(async () => {
-    for (const client of clients.splice(0)) await client.close();
     await app.stop();
+    for (const client of clients.splice(0)) await client.close();
   });
 
   async function start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
