@@ -1,58 +1,25 @@
-import type { Clock, Timer } from '../core/clock.ts';
-import type { Random } from '../core/random.ts';
+import type { Timer } from '../core/clock.ts';
 import { hexToken } from '../core/random.ts';
 import { successReport } from './answers.ts';
 import { bindRequest } from './bind-request.ts';
 import { Binding, fromIds, sessionIdsOf } from './binding.ts';
+import type { ChatSessionOptions, Reaching } from './chat-session-options.ts';
 import type { MsrpConnection } from './connection.ts';
 import type { MsrpResponse, RequestHead } from './frame.ts';
-import type { Verdict, WholeRequest } from './incoming-requests.ts';
+import type { WholeRequest } from './incoming-requests.ts';
 import { IncomingRequests, saysNothing } from './incoming-requests.ts';
-import type { MsrpLimits } from './limits.ts';
 import { OutgoingMessages } from './outgoing-messages.ts';
-import type { MsrpSession, OutgoingMessage, RemoteSide, SessionHandlers } from './session.ts';
+import type { MsrpSession, OutgoingMessage, RemoteSide } from './session.ts';
 import { SessionConnections } from './session-connections.ts';
 import type { SessionEvent, SessionState } from './session-machine.ts';
 import { transition } from './session-machine.ts';
-import type { UnfinishedRoom } from './unfinished-room.ts';
-import type { MsrpUri } from './uri.ts';
-
-export interface ChatSessionOptions {
-  readonly id: string;
-  readonly local: MsrpUri;
-  readonly remote: RemoteSide;
-  readonly handlers: SessionHandlers;
-  readonly limits: MsrpLimits;
-  /** Of the endpoint, for what is unfinished. */
-  readonly room: UnfinishedRoom;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Whether a connection has the TLS of the offer, and shows a certificate the peer named, if it named any. */
-  trusts(connection: MsrpConnection, remote: RemoteSide): boolean;
-  /** Makes the connection in the active role; ends in `bindTo` or `onUnreachable`, unless `signal` says that it is not needed. */
-  reach(session: ChatSession, remote: RemoteSide, signal: AbortSignal): void;
-  /** The session is over: its URI means nothing any more. */
-  onOver(): void;
-}
-
-/** What keeps a request from a session. */
-export type Refusal = Pick<Verdict, 'status' | 'comment'>;
-
-/** RFC 4975 §10.8. */
-const ENDED: Verdict = { status: 481, comment: 'The session has ended' };
-/** RFC 4975 §10.10. */
-const ELSEWHERE: Refusal = { status: 506, comment: 'Bound to another connection' };
-/** RFC 4975 §10.3. */
-const MISTRUSTED: Refusal = {
-  status: 403,
-  comment: 'Not over TLS as offered, or not the certificate of the offer',
-};
-const NOT_THE_PEER: Refusal = { status: 403, comment: 'The session of somebody else' };
+import type { Refusal, Verdict } from './verdicts.ts';
+import { VERDICTS } from './verdicts.ts';
 
 const MOVED = 'the peer went on from elsewhere';
 
 /** One session and the connection it is bound to; how it lives is told in session-machine.ts. */
-export class ChatSession implements MsrpSession {
+export class ChatSession implements MsrpSession, Reaching {
   readonly id: string;
   readonly #options: ChatSessionOptions;
   readonly #incoming: IncomingRequests;
@@ -95,11 +62,11 @@ export class ChatSession implements MsrpSession {
   refusal(connection: MsrpConnection, head: RequestHead): Refusal | undefined {
     const binding = this.#connections.find(connection);
     if (binding === undefined) {
-      if (!this.#mayBindAnew) return ELSEWHERE;
-      return this.#options.trusts(connection, this.#remote) ? undefined : MISTRUSTED;
+      if (!this.#mayBindAnew) return VERDICTS.elsewhere;
+      return this.#options.trusts(connection, this.#remote) ? undefined : VERDICTS.mistrusted;
     }
     const known = binding.isPeer(head) || this.#isAsOffered(head);
-    return known ? undefined : NOT_THE_PEER;
+    return known ? undefined : VERDICTS.notThePeer;
   }
 
   async send(message: OutgoingMessage): Promise<void> {
@@ -177,8 +144,12 @@ export class ChatSession implements MsrpSession {
       return;
     }
     this.#bindTransactId = undefined;
-    if (response.status === 200) this.#outgoing.start();
-    this.#step(response.status === 200 ? 'bind accepted' : 'bind refused');
+    if (response.status === 200) {
+      this.#outgoing.start();
+      this.#step('bind accepted');
+    } else if (!this.#goBack()) {
+      this.#step('bind refused');
+    }
   }
 
   async #onSend(connection: MsrpConnection, request: WholeRequest): Promise<void> {
@@ -194,7 +165,7 @@ export class ChatSession implements MsrpSession {
     // A bind may carry content: the owner hears of the peer first, yet nothing goes out before the answer.
     if (event !== undefined) this.#step(event);
     if (!silent && !this.#isOver()) this.#options.handlers.onActivity?.();
-    const verdict = this.#isOver() ? ENDED : await this.#incoming.take(request);
+    const verdict = this.#isOver() ? VERDICTS.ended : await this.#incoming.take(request);
     this.#answer(connection, request, verdict);
     if (binds && this.#connections.current?.connection === connection) this.#outgoing.start();
   }
@@ -204,7 +175,8 @@ export class ChatSession implements MsrpSession {
     if (this.#isOver()) return undefined;
     const connections = this.#connections;
     const binding = connections.find(connection) ?? this.#attach(connection);
-    if (connections.current === undefined && this.#mayStay(binding, head)) connections.goOn(binding);
+    if (this.#state === 'moved' && binding === connections.former && this.#mayStay(binding, head))
+      connections.stay();
     if (binding !== connections.current) return undefined;
     binding.heard(head);
     return binding === connections.former ? 'peer stayed' : 'peer sent';
@@ -245,7 +217,18 @@ export class ChatSession implements MsrpSession {
 
   #awaitBind(): Timer {
     const { clock, limits } = this.#options;
-    return clock.after(limits.bindTimeout, () => this.#step('bind timeout'));
+    return clock.after(limits.bindTimeout, () => {
+      if (!this.#goBack()) this.#step('bind timeout');
+    });
+  }
+
+  /** A bind of ours has failed where the peer went. False unless the peer had stayed where it was, and the session does too. */
+  #goBack(): boolean {
+    if (this.#state !== 'moved' || !this.#connections.goBack()) return false;
+    this.#outgoing.start();
+    this.#step('peer stayed');
+    this.#step('bind refused');
+    return true;
   }
 
   #attach(connection: MsrpConnection): Binding {
@@ -275,7 +258,7 @@ export class ChatSession implements MsrpSession {
     }
     if (!wasCurrent) return;
     this.#connections.lose();
-    this.#step('connection closed');
+    if (!this.#goBack()) this.#step('connection closed');
   }
 
   #step(event: SessionEvent): void {

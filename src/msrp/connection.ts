@@ -16,6 +16,8 @@ import { WriteQueue } from './write-queue.ts';
 
 /** Who takes what a connection reads. */
 export interface ConnectionOwner {
+  /** Whether the body of a request will be looked at. Otherwise it is only read past, and takes no room. */
+  wantsBody(head: RequestHead): boolean;
   /** Resolves when the request is answered, or needs no answer; must not reject. The next ones come meanwhile. */
   onRequest(connection: MsrpConnection, request: WholeRequest): Promise<void>;
   onResponse(connection: MsrpConnection, response: MsrpResponse): void;
@@ -160,7 +162,7 @@ export class MsrpConnection {
   #endAfter(delay: number): void {
     this.#end?.cancel();
     if (this.#socket.destroyed) return;
-    this.#end = this.#clock.after(delay, () => this.#endNow());
+    this.#end = this.#clock.after(delay, () => this.#endOnceAnswered());
   }
 
   /** A peer that does not close its side does not hold the connection open. */
@@ -172,12 +174,13 @@ export class MsrpConnection {
     this.#end = this.#clock.after(this.#limits.linger, () => this.#socket.destroy());
   }
 
-  /** Nothing more comes that can be heard; what came is answered first, if that does not take long. */
+  /** Nothing more is heard; what came is answered first, as it may have been committed, if that does not take too long. */
   #endOnceAnswered(): void {
     if (this.#deaf) return;
     this.#deaf = true;
-    if (this.#pending > 0 || this.#events.length > 0) this.#endAfter(this.#limits.linger);
-    else this.#endNow();
+    this.#end?.cancel();
+    if (this.#pending === 0 && this.#events.length === 0) this.#endNow();
+    else this.#end = this.#clock.after(this.#limits.answerWait, () => this.#endNow());
   }
 
   #closed(): void {
@@ -214,7 +217,7 @@ export class MsrpConnection {
   #take(event: ParserEvent): void {
     switch (event.kind) {
       case 'request':
-        this.#request = new UnfinishedRequest(event.head, this.#limits.maxMessageBytes, this.#room.share());
+        this.#begin(event.head);
         break;
       case 'body':
         this.#request?.add(event.bytes);
@@ -231,6 +234,11 @@ export class MsrpConnection {
         this.#endOnceAnswered();
         break;
     }
+  }
+
+  #begin(head: RequestHead): void {
+    const max = this.#owner.wantsBody(head) ? this.#limits.maxMessageBytes : 0;
+    this.#request = new UnfinishedRequest(head, max, this.#room.share());
   }
 
   #finish(flag: ContinuationFlag): void {

@@ -6,6 +6,7 @@ import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
 import { ChatSession } from './chat-session.ts';
+import type { Reaching } from './chat-session-options.ts';
 import type { ConnectionOwner } from './connection.ts';
 import { MsrpConnection } from './connection.ts';
 import { dial } from './dial.ts';
@@ -196,7 +197,7 @@ class Endpoint implements MsrpEndpoint {
     return false;
   }
 
-  async #reach(session: ChatSession, [hop]: readonly MsrpUri[], signal: AbortSignal): Promise<void> {
+  async #reach(session: Reaching, [hop]: readonly MsrpUri[], signal: AbortSignal): Promise<void> {
     const { clock, tls, logger } = this.#options;
     try {
       if (hop === undefined) throw new RangeError('a path of no URI');
@@ -218,6 +219,7 @@ class Endpoint implements MsrpEndpoint {
   #keep(socket: Duplex, secure: boolean, admit?: () => void): MsrpConnection {
     const { clock, logger } = this.#options;
     const owner: ConnectionOwner = {
+      wantsBody: (head) => this.#registry.wantsBody(head),
       onRequest: (from, request) => this.#registry.onRequest(from, request),
       onResponse: (from, response) => this.#registry.onResponse(from, response),
       onJoined: () => admit?.(),

@@ -8,6 +8,8 @@ import type { ReceivedMessage } from './session.ts';
 import type { RoomShare, UnfinishedRoom } from './unfinished-room.ts';
 import type { MsrpUri } from './uri.ts';
 import { parseMsrpPath } from './uri.ts';
+import type { Verdict } from './verdicts.ts';
+import { VERDICTS } from './verdicts.ts';
 
 /** A SEND read to its end. */
 export interface WholeRequest {
@@ -19,21 +21,6 @@ export interface WholeRequest {
   readonly lost?: 'too long' | 'no room' | undefined;
 }
 
-/** What to answer, and whether the message was delivered for the first time. */
-export interface Verdict {
-  readonly status: number;
-  readonly comment: string;
-  /** Headers of a success report to send after the response; undefined when none is wanted or due. */
-  readonly report?: { readonly messageId: string; readonly byteRange: string };
-}
-
-const OK: Verdict = { status: 200, comment: 'OK' };
-/** RFC 4975 §10.5: 413 asks to stop sending this message. */
-const TOO_LARGE: Verdict = { status: 413, comment: 'Larger than we take' };
-const TOO_MANY: Verdict = { status: 413, comment: 'Too many unfinished messages' };
-const NO_ROOM: Verdict = { status: 413, comment: 'No room for unfinished messages now' };
-/** Nothing of it is to come that could be stopped; it may be tried again (RFC 4975 §10.4). */
-const NO_ROOM_AT_LAST: Verdict = { status: 408, comment: 'No room now' };
 /** Some clients send this instead of an empty SEND to see whether we are still there. */
 const HEARTBEAT = /^\s*text\/x-msrp-heartbeat\s*(;|$)/i;
 
@@ -77,22 +64,24 @@ export class IncomingRequests {
     const { head, body, flag, lost } = request;
     const messageId = head.headers.get('message-id') ?? '';
     const isKnown = this.#open.has(messageId) || this.#refused.has(messageId);
-    if (saysNothing(request) && !isKnown) return OK;
+    if (saysNothing(request) && !isKnown) return VERDICTS.ok;
     const range = readRange(head);
-    if (messageId === '') return { status: 400, comment: 'No Message-ID' };
-    if (range === 'unreadable') return { status: 400, comment: 'Unreadable Byte-Range' };
-    if (readPath(head) === undefined) return { status: 400, comment: 'Unreadable From-Path' };
-    if (this.#refused.has(messageId) || lost === 'too long') return this.#refuse(messageId, flag, TOO_LARGE);
-    if (lost === 'no room') return this.#refuse(messageId, flag, flag === '+' ? NO_ROOM : NO_ROOM_AT_LAST);
+    if (messageId === '') return VERDICTS.noMessageId;
+    if (range === 'unreadable') return VERDICTS.unreadableRange;
+    if (readPath(head) === undefined) return VERDICTS.unreadablePath;
+    if (this.#refused.has(messageId) || lost === 'too long')
+      return this.#refuse(messageId, flag, VERDICTS.tooLarge);
+    if (lost === 'no room')
+      return this.#refuse(messageId, flag, flag === '+' ? VERDICTS.noRoom : VERDICTS.noRoomAtLast);
 
     const unfinished = this.#open.get(messageId) ?? this.#begin(head);
     const { message, share } = unfinished;
     if (head.headers.get('success-report')?.toLowerCase() === 'yes') message.reportWanted = true;
     const progress = message.add(range, body, flag);
-    if (progress.kind === 'too large') return this.#refuse(messageId, flag, TOO_LARGE);
+    if (progress.kind === 'too large') return this.#refuse(messageId, flag, VERDICTS.tooLarge);
     if (progress.kind === 'aborted') {
       this.#drop(messageId);
-      return OK;
+      return VERDICTS.ok;
     }
     if (progress.kind === 'whole') {
       this.#open.delete(messageId);
@@ -103,8 +92,8 @@ export class IncomingRequests {
       }
     }
     this.#open.set(messageId, unfinished);
-    if (!this.#keepsWithinLimits()) return this.#refuse(messageId, '+', TOO_MANY);
-    return share.resize(message.room) ? OK : this.#refuse(messageId, '+', NO_ROOM);
+    if (!this.#keepsWithinLimits()) return this.#refuse(messageId, '+', VERDICTS.tooMany);
+    return share.resize(message.room) ? VERDICTS.ok : this.#refuse(messageId, '+', VERDICTS.noRoom);
   }
 
   /** The session is over: what is unfinished will never be whole. */
@@ -124,16 +113,15 @@ export class IncomingRequests {
 
   async #handOver(head: RequestHead, message: IncomingMessage, content: Buffer): Promise<Verdict> {
     const messageId = head.headers.get('message-id') ?? '';
-    if (content.length === 0) return OK;
+    if (content.length === 0) return VERDICTS.ok;
     try {
       const fromPath = readPath(head) ?? [];
       await this.#deliver({ messageId, contentType: message.contentType, content, fromPath });
     } catch (error) {
-      // RFC 4975 §10.4: 408 says that it was not delivered in time, and may be tried again.
-      return error instanceof MessageRefused ? error : { status: 408, comment: 'Not delivered' };
+      return error instanceof MessageRefused ? error : VERDICTS.notDelivered;
     }
-    if (!message.reportWanted) return OK;
-    return { ...OK, report: { messageId, byteRange: wholeByteRange(content.length) } };
+    if (!message.reportWanted) return VERDICTS.ok;
+    return { ...VERDICTS.ok, report: { messageId, byteRange: wholeByteRange(content.length) } };
   }
 
   /** Chunks of the message that are under way get the same answer, up to its last. */

@@ -52,6 +52,8 @@ export interface MsrpLimits {
   readonly strangerTimeout: number;
   /** From the end of a session to the end of its connection: clients take an earlier end for a failure. */
   readonly linger: number;
+  /** From there, or from the end of what comes, to the end of a connection some of whose requests still wait for their answer. */
+  readonly answerWait: number;
 }
 
 export const MSRP_LIMITS: MsrpLimits = {
@@ -81,4 +83,5 @@ export const MSRP_LIMITS: MsrpLimits = {
   bindTimeout: 30_000,
   strangerTimeout: 15_000,
   linger: 1_500,
+  answerWait: 10_000,
 };

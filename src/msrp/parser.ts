@@ -1,5 +1,6 @@
+import { endLineFlag, endLineMarker, flagAt, tailThatMayBegin } from './end-line.ts';
 import { MalformedMsrp } from './errors.ts';
-import type { ContinuationFlag, HeaderField, ParserEvent, RequestHead } from './frame.ts';
+import type { HeaderField, ParserEvent, RequestHead } from './frame.ts';
 import type { MsrpLimits } from './limits.ts';
 
 /*
@@ -18,7 +19,6 @@ const PROTOCOL = 'MSRP ';
 const START_LINE = /^MSRP ([A-Za-z0-9][A-Za-z0-9.\-+%=]{3,}) (?:([A-Z][A-Z0-9_]*)|(\d{3})(?: ([^]*))?)$/;
 const HEADER = /^([A-Za-z][A-Za-z0-9\-!#$%&'*+.^_`{|}~]*)[ \t]*:([^]*)$/;
 const FORBIDDEN = /(?![\t\u0080-\u009f])\p{Cc}/u;
-const DASHES = '-------';
 const CRLF = '\r\n';
 const [CR, LF] = [0x0d, 0x0a];
 const NOTHING = Buffer.alloc(0);
@@ -173,7 +173,7 @@ export class MsrpParser {
     // The line end of the blank line stays: an end-line that follows it at once ends an empty body.
     this.#state = {
       kind: 'body',
-      marker: Buffer.from(`${CRLF}${DASHES}${transactId}`, 'latin1'),
+      marker: endLineMarker(transactId),
       wanted: method !== undefined,
       skip: CRLF.length,
     };
@@ -286,32 +286,4 @@ function headEvent(head: Head): ParserEvent {
 function requestHead({ start, headers, fields, fault }: Head): RequestHead {
   const { transactId, method = '' } = start;
   return { transactId, method, headers, fields, ...(fault === undefined ? {} : { fault }) };
-}
-
-function endLineFlag(line: string, transactId: string): ContinuationFlag | undefined {
-  const end = `${DASHES}${transactId}`;
-  const flag = line.slice(end.length);
-  return line.startsWith(end) && isFlag(flag) ? flag : undefined;
-}
-
-/** What stands where an end-line has its flag and line end. */
-function flagAt(bytes: Buffer, at: number): ContinuationFlag | 'no flag' | 'unfinished' {
-  const [flag, cr, lf] = [bytes[at], bytes[at + 1], bytes[at + 2]];
-  if (flag === undefined) return 'unfinished';
-  const character = String.fromCharCode(flag);
-  if (!isFlag(character) || (cr ?? CR) !== CR || (lf ?? LF) !== LF) return 'no flag';
-  return lf === undefined ? 'unfinished' : character;
-}
-
-function isFlag(character: string): character is ContinuationFlag {
-  return character === '$' || character === '+' || character === '#';
-}
-
-/** Where the longest tail of `bytes` begins that may turn out to be the beginning of the marker. */
-function tailThatMayBegin(marker: Buffer, bytes: Buffer): number {
-  for (let start = Math.max(0, bytes.length - marker.length + 1); start < bytes.length; start++) {
-    if (bytes[start] !== CR) continue;
-    if (marker.subarray(0, bytes.length - start).equals(bytes.subarray(start))) return start;
-  }
-  return bytes.length;
 }

@@ -10,6 +10,8 @@ export class SessionConnections {
   #current: Binding | undefined;
   /** The same as the current one when the peer stayed there. */
   #former: Binding | undefined;
+  /** The peer was heard over the former one since it moved. */
+  #stayed = false;
   #timer: Timer | undefined;
 
   /** `onLeft`: what was sent over a former connection and not answered will not be any more. */
@@ -31,9 +33,23 @@ export class SessionConnections {
     return [this.#current, this.#former].find((each) => each?.connection === connection);
   }
 
-  /** Goes on over this one, which may be the former. */
+  /** Goes on over another one. */
   goOn(binding: Binding): void {
     this.#current = binding;
+  }
+
+  /** The peer was heard over the former one: there it goes on, unless a bind of ours is under way where it went. */
+  stay(): void {
+    this.#stayed = true;
+    this.#current ??= this.#former;
+  }
+
+  /** A bind of ours was refused. Goes on over the former connection if the peer had stayed there; false if not. */
+  goBack(): boolean {
+    if (this.#former === undefined || !this.#stayed) return false;
+    this.#current?.leave();
+    this.#current = this.#former;
+    return true;
   }
 
   /** The peer goes on from elsewhere. */
@@ -48,6 +64,7 @@ export class SessionConnections {
       }
     }
     this.#current = undefined;
+    this.#stayed = false;
   }
 
   /** It is known where the peer is. Where it was is left a moment later. */

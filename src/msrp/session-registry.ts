@@ -21,7 +21,10 @@ interface Awaited {
  * Finds the session of a request by the session-id in its To-Path, request by request: sessions share connections, and relays
  * and session border controllers rewrite the rest of the path (RFC 6714 §5).
  */
-export class SessionRegistry implements Pick<ConnectionOwner, 'onRequest' | 'onResponse' | 'onMalformed'> {
+export class SessionRegistry implements Pick<
+  ConnectionOwner,
+  'wantsBody' | 'onRequest' | 'onResponse' | 'onMalformed'
+> {
   readonly #limits: MsrpLimits;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -74,6 +77,12 @@ export class SessionRegistry implements Pick<ConnectionOwner, 'onRequest' | 'onR
   close(): void {
     for (const id of [...this.#awaited.keys()]) this.forget(id);
     for (const session of [...this.#sessions.values()]) session.close();
+  }
+
+  /** Those of strangers, who know no session, must not take the room of others. */
+  wantsBody(head: RequestHead): boolean {
+    const id = sessionIdIn(ownUri(head));
+    return head.method === 'SEND' && id !== undefined && (this.#sessions.has(id) || this.#awaited.has(id));
   }
 
   /**

@@ -96,6 +96,7 @@ export class Assembly {
     const { limits, room, clock } = this;
     const options = { limits, room, clock, logger: silentLogger, secure: false };
     new MsrpConnection(stream, options, {
+      wantsBody: (head) => this.registry.wantsBody(head),
       onRequest: (from, request) => this.registry.onRequest(from, request),
       onResponse: (from, response) => this.registry.onResponse(from, response),
       onMalformed: (from, error, head) => this.registry.onMalformed(from, error, head),

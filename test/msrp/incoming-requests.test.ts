@@ -3,12 +3,13 @@ import fc from 'fast-check';
 import { noMetrics } from '../../src/core/metrics.ts';
 import { MessageRefused } from '../../src/msrp/errors.ts';
 import type { ContinuationFlag } from '../../src/msrp/frame.ts';
-import type { Verdict, WholeRequest } from '../../src/msrp/incoming-requests.ts';
+import type { WholeRequest } from '../../src/msrp/incoming-requests.ts';
 import { IncomingRequests } from '../../src/msrp/incoming-requests.ts';
 import type { MsrpLimits } from '../../src/msrp/limits.ts';
 import { MSRP_LIMITS } from '../../src/msrp/limits.ts';
 import type { ReceivedMessage } from '../../src/msrp/session.ts';
 import { UnfinishedRoom } from '../../src/msrp/unfinished-room.ts';
+import type { Verdict } from '../../src/msrp/verdicts.ts';
 
 interface Chunk {
   readonly id?: string;
