@@ -4,7 +4,8 @@ import { isMysql, ourTable } from './dialect.ts';
 /*
  * A text may keep the headers of the message/cpim it came in, and may expire: `expires_at` is null once it was read.
  * `receipt_request` is what its sender wants to be told, in a table of its own, so that texts without cost nothing;
- * `imdn_hash` finds it again by its IMDN Message-ID, which may be of any length. `receipt` is what is to be sent.
+ * `imdn_hash` finds it again by its IMDN Message-ID, which may be of any length. `receipt` is what is to be sent. `recipient` is
+ * the address the sender wrote to, which may be an alias: receipts speak as that one.
  *
  * MySQL commits each statement by itself: whatever a crash left of an earlier run is found or made anew.
  */
@@ -40,6 +41,7 @@ export async function up(knex: Knex): Promise<void> {
     const text = table.bigInteger('text_id').unsigned().primary();
     text.references('message.id').onDelete('CASCADE');
     table.bigInteger('mailbox_id').unsigned().notNullable();
+    table.string('recipient', 400).notNullable();
     table.specificType('imdn_hash', bytes('imdn_hash')).notNullable();
     table.text('imdn_id').notNullable();
     table.string('dispositions', 100).notNullable();
@@ -54,6 +56,7 @@ export async function up(knex: Knex): Promise<void> {
     table.bigIncrements('id');
     table.bigInteger('mailbox_id').unsigned().notNullable().references('mailbox.id').onDelete('CASCADE');
     table.string('author', 512).notNullable();
+    table.string('recipient', 400).notNullable();
     table.string('status', 16).notNullable();
     table.text('imdn_id').notNullable();
     table.text('date_time').nullable();

@@ -1,7 +1,8 @@
-import type { AddressOfRecord } from '../core/address-of-record.ts';
+import { AddressOfRecord } from '../core/address-of-record.ts';
 import { MailboxError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
+import type { CpimMessage } from '../im/cpim.ts';
 import type { Imdn } from '../im/imdn.ts';
 import { isImdn, parseImdn } from '../im/imdn.ts';
 import { unwrapCpim } from '../im/storable.ts';
@@ -11,6 +12,12 @@ export interface DisplayedTextsOptions {
   readonly store: Pick<ReceiptStore, 'markDisplayed'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
+}
+
+interface Notification {
+  readonly imdn: Imdn;
+  /** Whom it is for, which is the author of the text it speaks of (RFC 5438 §7.2.1); null when it does not say. */
+  readonly to: string | null;
 }
 
 /** Takes what owners' clients tell of the texts they got: that one was displayed is passed on to its author. */
@@ -30,29 +37,26 @@ export class DisplayedTexts {
   /**
    * Takes a notice of the owner's client, bare or in message/cpim. Whatever is no notification of display is dropped, what
    * cannot be read as well: a client that is refused one sends it again and again. Who it says it is from does not count, only
-   * whose session or request it came in.
+   * whose session or request it came in; To tells whose text it speaks of, where several authors gave theirs the same id.
    * @throws StoreUnavailable when it could not be kept; the client may send it again
    */
   async take(owner: AddressOfRecord, contentType: string, content: Buffer): Promise<void> {
-    const imdn = this.#read(owner, contentType, content);
-    if (imdn === undefined) return;
+    const notification = this.#read(owner, contentType, content);
+    if (notification === undefined) return;
+    const { imdn, to } = notification;
     if (imdn.kind !== 'display' || imdn.status !== 'displayed') {
       this.#outcomes.add({ outcome: 'not_asked_for' });
       return;
     }
-    const made = await this.#options.store.markDisplayed(owner, imdn.messageId);
+    const made = await this.#options.store.markDisplayed(owner, imdn.messageId, to);
     this.#outcomes.add({ outcome: made ? 'passed_on' : 'nobody_asked' });
   }
 
-  /** One of our own came back: its author is offline as well, and it is not kept for her. */
-  returned(): void {
-    this.#outcomes.add({ outcome: 'came_back' });
-  }
-
-  #read(owner: AddressOfRecord, contentType: string, content: Buffer): Imdn | undefined {
+  #read(owner: AddressOfRecord, contentType: string, content: Buffer): Notification | undefined {
     try {
       const body = unwrapCpim(contentType, content);
-      return isImdn(body.contentType) ? parseImdn(body.content) : undefined;
+      if (!isImdn(body.contentType)) return undefined;
+      return { imdn: parseImdn(body.content), to: addresseeOf(body.wrappers[0]) };
     } catch (error) {
       if (!(error instanceof MailboxError)) throw error;
       this.#outcomes.add({ outcome: 'unreadable' });
@@ -63,4 +67,10 @@ export class DisplayedTexts {
       return undefined;
     }
   }
+}
+
+/** As texts have their authors: a SIP URI without its parameters. */
+function addresseeOf(wrapper: CpimMessage | undefined): string | null {
+  const uri = wrapper?.to[0]?.uri;
+  return uri === undefined ? null : (AddressOfRecord.tryParse(uri)?.toString() ?? uri);
 }

@@ -142,7 +142,7 @@ export interface Receipt {
   readonly id: number;
   /** URI of the author of the text, who gets the receipt. */
   readonly to: string;
-  /** The owner of the mailbox the text lies in, as whom the receipt speaks. */
+  /** The address the text was sent to, which may be an alias of its owner: the receipt speaks as that one. */
   readonly owner: AddressOfRecord;
   readonly status: ReceiptStatus;
   readonly messageId: string;
@@ -175,9 +175,10 @@ export interface ReceiptStore {
   releaseReceipts(node: string): Promise<void>;
   /**
    * The owner read the text on her screen: a receipt `displayed` is due if the author asked for one and none was made before.
+   * Of texts that share the id it is the one of `author`, as {@link StoredMessage.author} has her; else the first.
    * False when there is no such text, or nobody asked.
    */
-  markDisplayed(owner: AddressOfRecord, messageId: string): Promise<boolean>;
+  markDisplayed(owner: AddressOfRecord, messageId: string, author: string | null): Promise<boolean>;
 }
 
 /** What sweeps texts that are too old. */

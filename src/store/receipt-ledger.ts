@@ -65,11 +65,8 @@ export class ReceiptLedger implements ReceiptStore {
       if (lapsed.length > 0) await trx('receipt').whereIn('id', lapsed).increment('attempts');
       const ids = due.map(({ id }) => id);
       await trx('receipt').whereIn('id', ids).update({ claim_node: claim.node, claim_until: claim.until });
-      const rows: (ReceiptRow & { owner: string })[] = await trx('receipt')
-        .join('mailbox', 'mailbox.id', 'receipt.mailbox_id')
-        .whereIn('receipt.id', ids)
-        .orderBy(['due_at', 'receipt.id'])
-        .select('receipt.*', 'mailbox.aor as owner');
+      // In the order they were made: that of their tries is by chance.
+      const rows = await trx<ReceiptRow>('receipt').whereIn('id', ids).orderBy('id').select('*');
       return rows.map(receiptOf);
     });
     for (const { id } of receipts) this.#held.set(id, claim);
@@ -115,18 +112,19 @@ export class ReceiptLedger implements ReceiptStore {
     for (const [id, claim] of this.#held) if (claim.node === node) this.#held.delete(id);
   }
 
-  async markDisplayed(owner: AddressOfRecord, messageId: string): Promise<boolean> {
+  async markDisplayed(owner: AddressOfRecord, messageId: string, author: string | null): Promise<boolean> {
     const told = await this.#database.transaction('keep that a text was displayed', async (trx) => {
       const ids = await idsOf(trx, [owner.toString()], false);
       if (ids.size === 0) return null;
       const [mailbox] = await lockMailboxes(this.#database, trx, ids.values());
       if (mailbox === undefined) throw new RowsMoved();
-      // An id that a later text repeats is its first text's: nobody else could know it.
+      // An id that several authors gave is the text's of the one the client names; else its first text's: nobody else could
+      // know it.
       const query = trx('receipt_request')
         .join('message', 'message.id', 'receipt_request.text_id')
         .where({ 'receipt_request.mailbox_id': mailbox.id, imdn_hash: hashOfImdn(messageId) })
         .where('dispositions', 'like', '%display%')
-        .orderBy('message.id')
+        .orderByRaw('case when message.author = ? then 0 else 1 end, message.id', [author ?? ''])
         .limit(1)
         .select('message.id', 'message.mailbox_id', 'message.author', 'displayed_at');
       const [text] = (await this.#database.locking(query)) as (Pick<

@@ -67,6 +67,7 @@ export class ReceiptWriter {
       row: {
         text_id: ids.get(keyOf({ mailbox_id, unique_hash })) ?? -1,
         mailbox_id,
+        recipient: message.owner.toString(),
         imdn_hash: hashOfImdn(receipts.messageId),
         imdn_id: receipts.messageId,
         dispositions: receipts.dispositions.join(' '),
@@ -138,9 +139,9 @@ function receiptFor(
   now: number,
 ): NewReceipt[] {
   if (!dispositionsOf(request.dispositions).includes(disposition)) return [];
-  const { mailbox_id, author, imdn_id, date_time, return_hop } = request;
-  const status = TOLD[disposition];
-  return [{ mailbox_id, author, status, imdn_id, date_time, return_hop, created_at: now, due_at: now }];
+  const { mailbox_id, author, recipient, imdn_id, date_time, return_hop } = request;
+  const told = { mailbox_id, author, recipient, status: TOLD[disposition], imdn_id, date_time, return_hop };
+  return [{ ...told, created_at: now, due_at: now }];
 }
 
 function fits({ messageId, dateTime, returnHop }: ReceiptRequest): boolean {

@@ -49,6 +49,8 @@ export interface ReceiptRequestRow {
   /** `id` of the text. */
   text_id: number;
   mailbox_id: number;
+  /** The address she wrote to, the owner's or an alias. */
+  recipient: string;
   imdn_hash: Buffer;
   imdn_id: string;
   /** With spaces between them. */
@@ -64,6 +66,8 @@ export interface ReceiptRow {
   id: number;
   mailbox_id: number;
   author: string;
+  /** As whom it speaks: the address the text was sent to. */
+  recipient: string;
   status: ReceiptStatus;
   imdn_id: string;
   date_time: string | null;
@@ -200,11 +204,11 @@ export function dispositionsOf(column: string): readonly Disposition[] {
   return DISPOSITIONS.filter((disposition) => words.has(disposition));
 }
 
-export function receiptOf(row: ReceiptRow & { readonly owner: string }): Receipt {
+export function receiptOf(row: ReceiptRow): Receipt {
   return {
     id: row.id,
     to: row.author,
-    owner: ownerOf(row.owner),
+    owner: ownerOf(row.recipient),
     status: row.status,
     messageId: row.imdn_id,
     dateTime: row.date_time,

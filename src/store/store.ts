@@ -94,7 +94,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     postponeReceipt: (id, dueAt) => receipts.postponeReceipt(id, dueAt),
     nextReceiptAt: () => receipts.nextReceiptAt(),
     releaseReceipts: (node) => receipts.releaseReceipts(node),
-    markDisplayed: (owner, messageId) => receipts.markDisplayed(owner, messageId),
+    markDisplayed: (owner, messageId, author) => receipts.markDisplayed(owner, messageId, author),
     expireTexts: (now, limit) => expiry.expireTexts(now, limit),
     nextExpiryAt: () => expiry.nextExpiryAt(),
     claimDue: (claim, now, limit) => summaries.claimDue(claim, now, limit),

@@ -102,9 +102,9 @@ export class MemoryReceiptStore implements ReceiptStore {
     for (const kept of this.#kept.values()) if (kept.claim?.node === node) kept.claim = undefined;
   }
 
-  async markDisplayed(owner: AddressOfRecord, messageId: string): Promise<boolean> {
+  async markDisplayed(owner: AddressOfRecord, messageId: string, author: string | null): Promise<boolean> {
     await this.#answers();
-    this.displayed.push(`${owner.toString()} ${messageId}`);
+    this.displayed.push(`${owner.toString()} ${messageId} ${author ?? '-'}`);
     return this.knows(messageId);
   }
 

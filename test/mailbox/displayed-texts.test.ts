@@ -48,19 +48,34 @@ describe('a notification of the owner’s client', () => {
 
   it('that the text was displayed is passed on, bare', async () => {
     await displayed.take(ALICE, 'message/imdn+xml', imdn('display', 'displayed'));
-    expect(store.displayed).to.deep.equal(['sip:alice@example.test m-1']);
+    expect(store.displayed).to.deep.equal(['sip:alice@example.test m-1 -']);
     expect(outcomes).to.deep.equal(['passed_on']);
   });
 
   it('that the text was displayed is passed on, in message/cpim', async () => {
     await displayed.take(ALICE, 'Message/CPIM', wrapped(imdn('display', 'displayed')));
-    expect(store.displayed).to.deep.equal(['sip:alice@example.test m-1']);
+    expect(store.displayed).to.deep.equal(['sip:alice@example.test m-1 sip:bob@example.test']);
   });
 
   it('speaks of her own texts only, whoever it says it is from (forged notification)', async () => {
     const forged = wrapped(imdn('display', 'displayed'), 'sip:carol@example.test');
     await displayed.take(ALICE, 'message/cpim', forged);
-    expect(store.displayed).to.deep.equal(['sip:alice@example.test m-1']);
+    expect(store.displayed).to.deep.equal(['sip:alice@example.test m-1 sip:bob@example.test']);
+  });
+
+  it('names the author by whatever of her addresses a client writes, or nobody', async () => {
+    for (const to of [
+      '<sip:bob@Example.TEST:5062;transport=tcp>',
+      'Bob <sips:bob@example.test>',
+      '<tel:+15550100>',
+      null,
+    ]) {
+      const headers = ['From: <sip:alice@example.test>', ...(to === null ? [] : [`To: ${to}`])];
+      const head = Buffer.from([...headers, '', 'Content-Type: message/imdn+xml', '', ''].join('\r\n'));
+      await displayed.take(ALICE, 'message/cpim', Buffer.concat([head, imdn('display', 'displayed')]));
+    }
+    const whose = store.displayed.map((line) => line.split(' ')[2]);
+    expect(whose).to.deep.equal(['sip:bob@example.test', 'sip:bob@example.test', 'tel:+15550100', '-']);
   });
 
   it('of a text nobody asked about is dropped', async () => {

@@ -40,6 +40,8 @@ type Operation =
 /** A text as it should be in the store. */
 interface Modelled {
   owner: number;
+  /** As whom its receipts speak, whoever becomes its owner. */
+  readonly sentTo: number;
   readonly key: number;
   readonly urgent: boolean;
   readonly dispositions: readonly Disposition[];
@@ -161,7 +163,7 @@ class Run {
           (each) =>
             each.owner === this.#mailbox(step.owner) && each.key === step.key && asks(each, 'display'),
         );
-        expect(await store.markDisplayed(this.#owner(step.owner), `m${step.key}`)).to.equal(
+        expect(await store.markDisplayed(this.#owner(step.owner), `m${step.key}`, null)).to.equal(
           text !== undefined,
         );
         if (text === undefined || text.isDisplayed) break;
@@ -203,7 +205,8 @@ class Run {
   async finish(): Promise<void> {
     const store = await this.open();
     const claimed = await store.claimReceipts({ node: 'n', until: this.#now + 1 }, this.#now, 10_000);
-    expect(claimed.map(({ status, messageId }) => `${status} ${messageId}`)).to.have.members(this.#receipts);
+    const said = claimed.map((each) => `${each.status} ${each.messageId} ${each.owner.toString()}`);
+    expect(said).to.have.members(this.#receipts);
   }
 
   async #deposit(store: Store, step: Extract<Operation, { kind: 'deposit' }>): Promise<void> {
@@ -227,7 +230,16 @@ class Run {
     expect(outcome).to.equal(isKnown ? 'duplicate' : isFull ? 'full' : 'stored');
     if (outcome !== 'stored') return;
     const state = { id: null, lease: null, isRead: false, isDisplayed: false };
-    const kept = { owner: mailbox, key: name, urgent, dispositions, expiresAt, receivedAt, ...state };
+    const kept = {
+      owner: mailbox,
+      sentTo: step.owner,
+      key: name,
+      urgent,
+      dispositions,
+      expiresAt,
+      receivedAt,
+      ...state,
+    };
     this.#texts.push(kept);
     this.#tell(kept, 'processing', 'stored');
   }
@@ -257,7 +269,8 @@ class Run {
   }
 
   #tell(text: Modelled, disposition: Disposition, status: string): void {
-    if (asks(text, disposition)) this.#receipts.push(`${status} m${text.key}`);
+    if (!asks(text, disposition)) return;
+    this.#receipts.push(`${status} m${text.key} ${this.#owner(text.sentTo).toString()}`);
   }
 
   #mailbox(index: number): number {

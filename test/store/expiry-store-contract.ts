@@ -153,7 +153,7 @@ export function expiryStoreContract(newUrl: () => Promise<string>): void {
       expect(receipts.map(({ status, messageId }) => [status, messageId])).to.deep.equal([
         ['failed', 'tell'],
       ]);
-      expect(await store.markDisplayed(ALICE, 'tell')).to.equal(false);
+      expect(await store.markDisplayed(ALICE, 'tell', null)).to.equal(false);
     });
 
     it('and is sent again is a new one', async () => {

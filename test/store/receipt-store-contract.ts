@@ -121,7 +121,7 @@ export function receiptStoreContract(newUrl: () => Promise<string>): void {
       ];
       for (const messageId of ids) await store.deposit(asking(['processing', 'display'], {}, { messageId }));
       expect(await sendAll()).to.deep.equal(ids.map((id) => `stored ${id}`));
-      for (const messageId of ids) expect(await store.markDisplayed(ALICE, messageId)).to.equal(true);
+      for (const messageId of ids) expect(await store.markDisplayed(ALICE, messageId, null)).to.equal(true);
       expect(await sendAll()).to.deep.equal(ids.map((id) => `displayed ${id}`));
     });
 
@@ -306,6 +306,14 @@ export function receiptStoreContract(newUrl: () => Promise<string>): void {
       ]);
     });
 
+    it('takes those that are due together in the order they were made, whenever each was tried', async () => {
+      for (let i = 0; i < 3; i++) await store.deposit(asking(['processing'], {}, { messageId: `m${i}` }));
+      const claimed = await claim();
+      for (const [i, { id }] of claimed.entries()) await store.postponeReceipt(id, clock.now() + MINUTE - i);
+      clock.shift = MINUTE;
+      expect((await claim()).map(({ messageId }) => messageId)).to.deep.equal(['m0', 'm1', 'm2']);
+    });
+
     it('that was lost cannot free what another node has now', async () => {
       await store.deposit(asking(['processing']));
       const [receipt] = await claim('slow');
@@ -345,11 +353,11 @@ export function receiptStoreContract(newUrl: () => Promise<string>): void {
       await read();
       await store.deposit(fresh);
       for (const { receipts } of [fresh, known, fresh, known]) {
-        expect(await store.markDisplayed(ALICE, receipts?.messageId ?? '')).to.equal(true);
+        expect(await store.markDisplayed(ALICE, receipts?.messageId ?? '', null)).to.equal(true);
       }
       const said = [fresh, known].map(({ receipts }) => `displayed ${receipts?.messageId}`);
       expect(await sendAll()).to.deep.equal(said);
-      expect(await store.markDisplayed(ALICE, known.receipts?.messageId ?? '')).to.equal(true);
+      expect(await store.markDisplayed(ALICE, known.receipts?.messageId ?? '', null)).to.equal(true);
       expect(await sendAll()).to.deep.equal([]);
       expect(woken).to.equal(2);
       expect(await store.counts(ALICE)).to.deep.include({ new: 1, old: 1 });
@@ -362,7 +370,7 @@ export function receiptStoreContract(newUrl: () => Promise<string>): void {
       try {
         const id = kept.receipts?.messageId ?? '';
         const said = await Promise.all(
-          Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? store : other).markDisplayed(ALICE, id)),
+          Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? store : other).markDisplayed(ALICE, id, null)),
         );
         expect(new Set(said)).to.deep.equal(new Set([true]));
         expect(await claim()).to.have.length(1);
@@ -377,10 +385,10 @@ export function receiptStoreContract(newUrl: () => Promise<string>): void {
       await store.deposit(silent);
       await store.deposit(loud);
       await store.deposit(text({ owner: CAROL }));
-      expect(await store.markDisplayed(ALICE, silent.receipts?.messageId ?? '')).to.equal(false);
-      expect(await store.markDisplayed(ALICE, 'never')).to.equal(false);
-      expect(await store.markDisplayed(CAROL, loud.receipts?.messageId ?? '')).to.equal(false);
-      expect(await store.markDisplayed(DESK, loud.receipts?.messageId ?? '')).to.equal(false);
+      expect(await store.markDisplayed(ALICE, silent.receipts?.messageId ?? '', null)).to.equal(false);
+      expect(await store.markDisplayed(ALICE, 'never', null)).to.equal(false);
+      expect(await store.markDisplayed(CAROL, loud.receipts?.messageId ?? '', null)).to.equal(false);
+      expect(await store.markDisplayed(DESK, loud.receipts?.messageId ?? '', null)).to.equal(false);
       expect(await claim()).to.deep.equal([]);
       expect((await store.counts(DESK)).new).to.equal(0);
     });
@@ -389,25 +397,66 @@ export function receiptStoreContract(newUrl: () => Promise<string>): void {
       for (const author of ['sip:bob@example.test', 'sip:mallory@example.test']) {
         await store.deposit(asking(['display'], { author }, { messageId: 'twice' }));
       }
-      await store.markDisplayed(ALICE, 'twice');
-      await store.markDisplayed(ALICE, 'twice');
+      await store.markDisplayed(ALICE, 'twice', null);
+      await store.markDisplayed(ALICE, 'twice', null);
       expect((await claim()).map(({ to }) => to)).to.deep.equal(['sip:bob@example.test']);
+    });
+
+    it('is that of the author who is named, where several carry its id; the first when she left none', async () => {
+      const [bob, mallory, erin] = [
+        'sip:bob@example.test',
+        'sip:mallory@example.test',
+        'sip:erin@example.test',
+      ];
+      for (const author of [bob, mallory, erin]) {
+        const dispositions: Disposition[] = author === erin ? ['processing'] : ['display'];
+        await store.deposit(asking(dispositions, { author }, { messageId: 'shared' }));
+      }
+      await sendAll();
+      const told = async (author: string): Promise<string[]> => {
+        expect(await store.markDisplayed(ALICE, 'shared', author)).to.equal(true);
+        return (await claim()).map(({ to }) => to);
+      };
+      expect(await told(mallory)).to.deep.equal([mallory]);
+      expect(await told(mallory)).to.deep.equal([]);
+      // Erin did not ask for it.
+      expect(await told(erin)).to.deep.equal([bob]);
+      expect(await told(bob)).to.deep.equal([]);
     });
   });
 
   describe('an alias', () => {
-    it('shares the texts whose receipts speak as the owner', async () => {
+    it('is whom receipts speak as, for a text that was sent to it (the owner’s main address stays hers)', async () => {
+      await store.addAlias(ALICE, DESK);
+      await store.deposit(asking(ALL, { owner: ALICE, author: 'sip:erin@example.test' }));
+      await store.deposit(asking(ALL, { owner: DESK, expiresAt: clock.now() + MINUTE / 2 }));
+      await store.deposit(asking(ALL, { owner: DESK }));
+      clock.shift = MINUTE / 2;
+      expect(await store.expireTexts(clock.now(), 10)).to.equal(1);
+      await read();
+      const receipts = await claim();
+      expect(receipts.map(({ status, owner }) => `${status} ${owner.toString()}`)).to.deep.equal([
+        `stored ${ALICE.toString()}`,
+        `stored ${DESK.toString()}`,
+        `stored ${DESK.toString()}`,
+        `failed ${DESK.toString()}`,
+        `delivered ${ALICE.toString()}`,
+        `delivered ${DESK.toString()}`,
+      ]);
+    });
+
+    it('shares the texts, under whichever address they are said to be displayed', async () => {
       await store.addAlias(ALICE, DESK);
       const kept = asking(['processing', 'display'], { owner: DESK });
       await store.deposit(kept);
-      expect(await store.markDisplayed(ALICE, kept.receipts?.messageId ?? '')).to.equal(true);
-      expect(await store.markDisplayed(DESK, kept.receipts?.messageId ?? '')).to.equal(true);
+      expect(await store.markDisplayed(ALICE, kept.receipts?.messageId ?? '', null)).to.equal(true);
+      expect(await store.markDisplayed(DESK, kept.receipts?.messageId ?? '', null)).to.equal(true);
       const receipts = await claim();
       expect(statuses(receipts)).to.deep.equal(['stored', 'displayed']);
-      expect(receipts.map(({ owner }) => owner.toString())).to.deep.equal([ALICE, ALICE].map(String));
+      expect(receipts.map(({ owner }) => owner.toString())).to.deep.equal([DESK, DESK].map(String));
     });
 
-    it('that joins brings requests and receipts along, also those under way', async () => {
+    it('that joins brings requests and receipts along as they were, also those under way', async () => {
       const kept = asking(ALL, { owner: DESK });
       const both = { uniqueKey: 'both', receipts: asked(ALL) };
       await store.deposit(kept);
@@ -418,10 +467,15 @@ export function receiptStoreContract(newUrl: () => Promise<string>): void {
       await store.closeReceipt(underWay?.id ?? 0);
       const moved = await claim();
       expect(statuses(moved)).to.deep.equal(['stored', 'stored']);
-      expect(moved.map(({ owner }) => owner.toString())).to.deep.equal([ALICE, ALICE].map(String));
-      expect(await store.markDisplayed(ALICE, kept.receipts?.messageId ?? '')).to.equal(true);
+      expect(moved.map(({ owner }) => owner.toString())).to.deep.equal([DESK, ALICE].map(String));
+      expect(await store.markDisplayed(ALICE, kept.receipts?.messageId ?? '', null)).to.equal(true);
       await read();
-      expect(statuses(await claim())).to.deep.equal(['displayed', 'delivered', 'delivered']);
+      const later = await claim();
+      expect(statuses(later)).to.deep.equal(['displayed', 'delivered', 'delivered']);
+      expect(later.map(({ owner }) => owner.toString())).to.deep.equal([DESK, DESK, ALICE].map(String));
+      await store.removeAlias(DESK);
+      await store.deposit(asking(['processing'], { owner: DESK }));
+      expect((await claim()).map(({ owner }) => owner.toString())).to.deep.equal([DESK.toString()]);
     });
   });
 }
