@@ -11,8 +11,11 @@ export interface ReceiptAnswer {
 /** What a final answer means for a receipt. `absent`: the author, or the way to her, may be there later. */
 export type ReceiptVerdict = 'sent' | 'absent' | 'refused';
 
-/** Answers of proxies and phones that may be another one later, beside 5xx. */
-const ABSENT: ReadonlySet<number> = new Set([0, 408, 480, 486, 487, 600]);
+/**
+ * Answers of proxies and phones that may be another one later, beside 5xx. 404 is one: Kamailio's default script gives it for
+ * a user who is not registered now.
+ */
+const ABSENT: ReadonlySet<number> = new Set([0, 404, 408, 480, 486, 487, 600]);
 
 /** RFC 3261 §21.5: server errors that are none of the moment's. */
 const LASTING: ReadonlySet<number> = new Set([501, 505, 513]);
