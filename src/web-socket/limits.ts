@@ -18,6 +18,10 @@ export interface WebSocketLimits {
   readonly fragments: number;
   /** Reads of the network one frame may come in: each costs more memory than the byte it may bring. */
   readonly reads: number;
+  /** A frame that is long may come in more reads, when they bring so many bytes on average. */
+  readonly bytesPerRead: number;
+  /** Room for all messages of one listener that have begun to arrive; for one more the oldest gives way. */
+  readonly unfinishedRoom: number;
 }
 
 export const WEB_SOCKET_LIMITS: WebSocketLimits = {
@@ -30,4 +34,6 @@ export const WEB_SOCKET_LIMITS: WebSocketLimits = {
   writeMark: 256 * 1024,
   fragments: 1_024,
   reads: 8_192,
+  bytesPerRead: 512,
+  unfinishedRoom: 256 * 1024 * 1024,
 };

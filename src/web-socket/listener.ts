@@ -13,6 +13,7 @@ import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import { NoWebSocketListener } from './errors.ts';
 import type { WebSocketLimits } from './limits.ts';
 import { WEB_SOCKET_LIMITS } from './limits.ts';
+import { UnfinishedMessages } from './unfinished-messages.ts';
 import type { Refusal, Subprotocol } from './upgrade.ts';
 import { judgeUpgrade, upgradeRequired } from './upgrade.ts';
 import { WebSocketStream } from './web-socket-stream.ts';
@@ -106,6 +107,7 @@ class Listener implements WebSocketListener {
   /** Runs while a connection is not upgraded. */
   readonly #handshakes = new Map<Duplex, Timer>();
   readonly #open = new Set<WebSocket>();
+  readonly #unfinished: UnfinishedMessages;
   readonly #counts = new Map<Subprotocol, number>();
   readonly #origins: ReadonlySet<string> | undefined;
   readonly #gauge: Gauge;
@@ -117,6 +119,7 @@ class Listener implements WebSocketListener {
     this.#server = server;
     this.#options = options;
     this.#limits = { ...WEB_SOCKET_LIMITS, ...options.limits };
+    this.#unfinished = new UnfinishedMessages(this.#limits.unfinishedRoom);
     this.#origins = origins === undefined ? undefined : new Set(origins.map((each) => each.toLowerCase()));
     this.#gauge = metrics.gauge('web_socket_connections', 'WebSocket connections open, by what is spoken', [
       'subprotocol',
@@ -154,7 +157,7 @@ class Listener implements WebSocketListener {
   }
 
   take(subprotocol: Subprotocol, server: SubprotocolServer): void {
-    const { closing, fragments, reads } = this.#limits;
+    const { closing, fragments, reads, bytesPerRead } = this.#limits;
     const options = {
       noServer: true,
       clientTracking: false,
@@ -162,7 +165,7 @@ class Listener implements WebSocketListener {
       perMessageDeflate: false,
       maxPayload: server.maxMessageBytes,
       maxFragments: fragments,
-      maxBufferedChunks: reads,
+      maxBufferedChunks: Math.max(reads, Math.ceil(server.maxMessageBytes / bytesPerRead)),
       closeTimeout: closing,
       handleProtocols: () => subprotocol,
     };
@@ -225,7 +228,11 @@ class Listener implements WebSocketListener {
       this.#open.delete(webSocket);
       this.#count(subprotocol, -1);
     });
-    const stream = new WebSocketStream(webSocket, this.#options.clock, this.#limits);
+    const stream = new WebSocketStream(webSocket, socket, {
+      clock: this.#options.clock,
+      limits: this.#limits,
+      unfinished: this.#unfinished,
+    });
     server.onStream(stream, { address: remoteAddress, port: remotePort, localAddress });
   }
 

@@ -68,9 +68,11 @@ export class RunningListener {
   }
 
   /** A client, and the stream its connection became. */
-  async pair(): Promise<{ client: WebSocketClient } & TakenStream> {
+  async pair(
+    options: Parameters<typeof WebSocketClient.connect>[2] = {},
+  ): Promise<{ client: WebSocketClient } & TakenStream> {
     const before = this.taken.length;
-    const client = await this.connect();
+    const client = await this.connect('msrp', options);
     const taken = this.taken[before];
     if (taken === undefined) throw new Error('no stream was handed over');
     return { client, ...taken };

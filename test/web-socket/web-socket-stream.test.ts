@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../src/core/logger.ts';
 import { selfSignedCertificate } from '../../src/msrp/self-signed-certificate.ts';
+import { drip, frameStart } from './raw-frames.ts';
 import { RunningListener, until } from './running-listener.ts';
 
 describe('a WebSocket connection as a stream', () => {
@@ -78,6 +79,39 @@ describe('a WebSocket connection as a stream', () => {
     const { client } = await running.pair();
     client.socket.send(Buffer.from([0xff]), { binary: false });
     expect(await client.closed()).to.equal(1007);
+  });
+
+  it('reads a long message from a network that brings little at a time', async () => {
+    running = await RunningListener.start({
+      limits: { reads: 10, bytesPerRead: 100 },
+      maxMessageBytes: 4_000,
+    });
+    const { client, read } = await running.pair();
+    await drip(client, frameStart(3_000));
+    for (let piece = 0; piece < 30; piece++) await drip(client, Buffer.alloc(100));
+    await until('the message', () => read.length === 1);
+    expect(read[0]).to.have.length(3_000);
+  });
+
+  it('ends the oldest of the clients that leave too much unfinished together', async () => {
+    running = await RunningListener.start({ limits: { unfinishedRoom: 200_000 }, maxMessageBytes: 200_000 });
+    const [old, idle, young] = [await running.pair(), await running.pair(), await running.pair()];
+    old.client.socket.send(Buffer.alloc(60_000), { fin: false });
+    for (const { client } of [old, idle]) {
+      const ponged = once(client.socket, 'pong');
+      client.socket.ping('pings between take no room');
+      await ponged;
+    }
+    for (let text = 0; text < 20; text++) idle.client.send('x'.repeat(50_000));
+    await until('whole messages', () => idle.read.length === 20);
+    expect(old.stream.destroyed).to.equal(false);
+    for (let piece = 0; piece < 3; piece++)
+      young.client.socket.send(Buffer.alloc(50_000), { fin: piece === 2 });
+    await until('the end of the oldest', () => old.stream.destroyed);
+    expect(old.errors).to.deep.equal(['its unfinished message gave way to others']);
+    expect(await old.client.closed()).to.equal(1006);
+    await until('the message of the young', () => young.read.length === 1);
+    expect([idle.stream.destroyed, young.stream.destroyed]).to.deep.equal([false, false]);
   });
 
   it('ends a client that floods it with pings and reads no answer', async () => {
@@ -214,6 +248,19 @@ describe('a WebSocket connection as a stream', () => {
         await until('the pong', () => running.taken[0]?.read.length === round + 1);
         await running.clock.advance(20_000);
       }
+      expect(stream.destroyed).to.equal(false);
+    });
+
+    it('is not taken for dead while a message comes in slowly', async () => {
+      running = await RunningListener.start({ limits: LIMITS });
+      const { client, stream, read } = await running.pair({ autoPong: false });
+      await drip(client, frameStart(6));
+      for (let piece = 0; piece < 6; piece++) {
+        await running.clock.advance(30_000);
+        await drip(client, Buffer.from('x'));
+        await running.clock.advance(20_000);
+      }
+      await until('the message', () => read.length === 1);
       expect(stream.destroyed).to.equal(false);
     });
 
