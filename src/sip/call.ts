@@ -1,15 +1,14 @@
 import type { Clock, Timer } from '../core/clock.ts';
-import { DeadlineExceeded, withDeadline } from '../core/deadline.ts';
+import { withDeadline } from '../core/deadline.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
 import type { ChatPurpose, PreparedChat, RunningChat } from '../mailbox/session-mode.ts';
 import { UnreadablePath } from '../mailbox/session-mode.ts';
-import { NoSuchDialog } from './agent.ts';
 import { chatPeer } from './chat-media.ts';
 import type { ChatDescription } from './chat-offer.ts';
 import { notAcceptable, parseSameChat } from './chat-offer.ts';
-import type { DrachtioDialog, DrachtioRequest, DrachtioResponse, HeaderMap } from './drachtio.ts';
+import type { DrachtioDialog, DrachtioRequest, DrachtioResponse } from './drachtio.ts';
 import { SUPPORTED, optionTags, refuseUnknownExtensions } from './extensions.ts';
 import { allowInDialog } from './in-dialog.ts';
 import { SIP_LIMITS } from './limits.ts';
@@ -18,9 +17,10 @@ import type { OwnDescription } from './own-description.ts';
 import { SipRefusal, sendRefusal } from './refusal.ts';
 import { sdpOf } from './sdp-body.ts';
 import type { SessionInterval } from './session-interval.ts';
-import { agreedInterval, answerInterval, askInterval, longerInterval } from './session-interval.ts';
+import { answerInterval } from './session-interval.ts';
+import { crossed, refreshRequest, refreshed, refusesUpdate, unanswered } from './session-refresh.ts';
 import type { Refreshed } from './session-timer.ts';
-import { SessionTimer, glarePause } from './session-timer.ts';
+import { SessionTimer } from './session-timer.ts';
 import type { SetupRole } from './setup-role.ts';
 import { roleAfterAnswer, roleInAnswer } from './setup-role.ts';
 
@@ -241,49 +241,21 @@ export class Call {
 
   async #refresh(seconds: number): Promise<Refreshed> {
     const { dialog, random, logger } = this.#options;
-    const crossed: Refreshed = { kind: 'later', after: glarePause(random.fraction()) };
-    if (this.#answering || this.#offered) return crossed;
+    if (this.#answering || this.#offered) return crossed(random.fraction());
     const method = this.#peerTakesUpdate ? 'UPDATE' : 'INVITE';
     this.#refreshing = true;
     try {
-      const response = await dialog.request(this.#refreshWith(method, askInterval(seconds)));
-      if (response.status === 491) return crossed;
-      return await this.#judge(response, method, seconds);
+      const response = await dialog.request(refreshRequest(method, seconds, this.#options));
+      if (method === 'INVITE' && response.status < 300) await this.#takeRenewedAnswer(response);
+      if (refusesUpdate(method, response)) this.#peerTakesUpdate = false;
+      logger.info({ method, status: response.status }, 'session refresh answered');
+      return refreshed(response, method, seconds, random.fraction());
     } catch (error) {
-      logger.info({ error: describeError(error) }, 'session refresh not answered');
-      const gone = error instanceof DeadlineExceeded || error instanceof NoSuchDialog;
-      return gone ? { kind: 'gone' } : { kind: 'later', after: SIP_LIMITS.refreshRetry };
+      logger.info({ method, error: describeError(error) }, 'session refresh not answered');
+      return unanswered(error);
     } finally {
       this.#refreshing = false;
     }
-  }
-
-  /** An UPDATE needs no offer (RFC 4028 §7.4); an INVITE carries the same as before. */
-  #refreshWith(
-    method: 'INVITE' | 'UPDATE',
-    interval: HeaderMap,
-  ): { method: string; headers: HeaderMap; body?: string } {
-    const { dialog, own } = this.#options;
-    const headers = { Contact: dialog.local.contact, Allow: ALLOW, Supported: SUPPORTED, ...interval };
-    if (method === 'UPDATE') return { method, headers };
-    return { method, headers: { ...headers, 'Content-Type': 'application/sdp' }, body: own.current };
-  }
-
-  async #judge(response: DrachtioResponse, method: string, seconds: number): Promise<Refreshed> {
-    const { status } = response;
-    if (status < 300) {
-      if (method === 'INVITE') await this.#takeRenewedAnswer(response);
-      return { kind: 'agreed', interval: agreedInterval(response, seconds) };
-    }
-    if (status === 408 || status === 481) return { kind: 'gone' };
-    if (method === 'UPDATE' && (status === 405 || status === 501)) {
-      this.#peerTakesUpdate = false;
-      return { kind: 'later', after: 0 };
-    }
-    const longer = status === 422 ? longerInterval(response, seconds) : undefined;
-    if (longer !== undefined) return { kind: 'later', after: 0, seconds: longer };
-    this.#options.logger.info({ status }, 'session refresh refused');
-    return { kind: 'later', after: SIP_LIMITS.refreshRetry };
   }
 
   async #takeRenewedAnswer(response: DrachtioResponse): Promise<void> {
