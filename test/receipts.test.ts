@@ -401,7 +401,7 @@ describe('receipts, from the phone’s side', function () {
     const [bob, alice] = [await phone(BOB), await phone(ALICE)];
     await bob.message(ALICE, asking('m-1', 'processing, positive-delivery, display'), CPIM);
     const [fetched] = await fetchTexts(alice);
-    expect(fetched).to.include('call me, m-1');
+    expect(fetched).to.include('call me, m-1').and.to.not.include('Disposition-Notification');
     expect((await alice.message(MAILBOX, telling('m-1'), CPIM)).startLine).to.include('200');
     await app.stop();
     expect(messages(bob)).to.deep.equal([]);

@@ -36,7 +36,7 @@ export function presentMessage(message: StoredMessage, peer: PeerFormats): Outgo
   const isDatedByTheLetter = wrapper.dateTimeText !== null && isDateTime(wrapper.dateTimeText);
   const content = formatCpim({
     ...emptyCpim,
-    ...passedOn(wrapper),
+    ...passedOn(wrapper, { asksDisplay: message.receipts?.dispositions.includes('display') === true }),
     ...bodyFor(message, wrapper, peer),
     // Whoever the wrapper says it is from: this is whom the proxy vouched for.
     from: shown({ displayName: message.authorName, uri: message.author }),

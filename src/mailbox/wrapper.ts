@@ -82,11 +82,12 @@ export type PassedOn = Pick<CpimMessage, 'cc' | 'subjects' | 'namespaces' | 'req
 
 /**
  * The headers that speak to the owner. Of what the sender asks to be told only `display` does: whether the text came is what we
- * tell her ourselves (RFC 5438 §7), and she is not to hear it twice. Where NS doesn't name the IMDN headers, it does now.
+ * tell her ourselves (RFC 5438 §7), and she is not to hear it twice; and that only where `asksDisplay`, which is where the
+ * answer of the owner's client would be passed on. Where NS doesn't name the IMDN headers, it does now.
  */
-export function passedOn(wrapper: CpimMessage): PassedOn {
+export function passedOn(wrapper: CpimMessage, { asksDisplay }: { readonly asksDisplay: boolean }): PassedOn {
   const { subjects } = wrapper;
-  const headers = wrapper.headers.flatMap((header) => passHeader(wrapper, header));
+  const headers = wrapper.headers.flatMap((header) => passHeader(wrapper, header, asksDisplay));
   const gone = wrapper.headers.filter(({ name }) => !headers.some((header) => header.name === name));
   const goneNames = new Set(gone.map(({ name }) => name.toLowerCase()));
   const isImdn = headers.some((header) => imdnName(wrapper, header) !== undefined);
@@ -101,8 +102,9 @@ export function passedOn(wrapper: CpimMessage): PassedOn {
   };
 }
 
-function passHeader(wrapper: CpimMessage, header: CpimHeader): CpimHeader[] {
+function passHeader(wrapper: CpimMessage, header: CpimHeader, asksDisplay: boolean): CpimHeader[] {
   if (imdnName(wrapper, header) !== 'disposition-notification') return [header];
+  if (!asksDisplay) return [];
   const display = header.value.split(',').filter((request) => dispositionOf(request) === 'display');
   return display.length === 0
     ? []

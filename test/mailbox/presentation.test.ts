@@ -81,7 +81,13 @@ describe('a text that came in message/cpim, presented in CPIM', () => {
       ['From: Eve <sip:eve@example.test>', ...lines, '', 'Content-Type: text/plain', '', ''].join('\r\n'),
     );
   const present = (kind: Partial<StoredMessage>, peer = everything): CpimMessage =>
-    parseCpim(presentMessage({ ...kept, ...kind }, peer).content);
+    parseCpim(presentMessage({ ...kept, receipts, ...kind }, peer).content);
+  const receipts: StoredMessage['receipts'] = {
+    dispositions: ['positive-delivery', 'display'],
+    messageId: 'm1',
+    dateTime: null,
+    returnHop: null,
+  };
   const ASK = 'imdn.Disposition-Notification';
 
   it('is from whom the proxy vouched for, whoever its wrapper names', () => {
@@ -127,6 +133,15 @@ describe('a text that came in message/cpim, presented in CPIM', () => {
       expect([...read.namespaces]).to.deep.equal([['imdn', 'urn:ietf:params:imdn']]);
     });
   }
+
+  it('asks the owner for nothing whose answer would go nowhere (RECEIPTS=off, an author nobody vouches for)', () => {
+    const lines = ['imdn.Message-ID: m1', `${ASK}: display`, `Require: ${ASK}`];
+    for (const unheard of [null, { ...receipts, dispositions: ['processing'] as const }]) {
+      const read = present({ wrapper: wrapper(...lines), receipts: unheard });
+      expect(imdnHeaders(read)).to.deep.equal({ messageId: 'm1', dispositions: [] });
+      expect(read.require).to.deep.equal([]);
+    }
+  });
 
   it('asks so under any prefix, the default namespace too', () => {
     for (const [ns, prefix] of [
