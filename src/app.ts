@@ -162,7 +162,7 @@ async function start(
     idleTimeout: config.SESSION_IDLE_SECONDS * 1000,
     maxSessions: config.MAX_SESSIONS,
   });
-  const pager = new PagerMode(retrievals, logger);
+  const pager = new PagerMode(retrievals, logger, clock);
   const policy: AdmissionPolicy = {
     domains: new Set(config.DOMAINS),
     messageAccount: config.MESSAGE_ACCOUNT,

@@ -55,8 +55,9 @@ export class DepositConversation implements SessionHandlers {
   }
 
   onBound(): void {
-    const { peer, owner, author, autoReply, receipts, clock, logger } = this.#options;
-    if (takesReceipts(peer)) {
+    const { peer, owner, author, returnHop, autoReply, receipts, clock, logger } = this.#options;
+    // Where nobody vouches for the author, she may be anybody: what others are told of their texts is not for her.
+    if (returnHop !== null && takesReceipts(peer)) {
       this.#leaveReceipts = receipts.add(owner, author, (receipt) =>
         this.#session().send({ ...receipt, successReport: false }),
       );

@@ -1,6 +1,5 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock } from '../core/clock.ts';
-import { systemClock } from '../core/clock.ts';
 import { MailboxError, describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
@@ -31,7 +30,7 @@ export class PagerMode {
   readonly #told: Recently;
   readonly #underWay = new Map<string, Promise<void>>();
 
-  constructor(retrievals: Retrievals, logger: Logger, clock: Clock = systemClock) {
+  constructor(retrievals: Retrievals, logger: Logger, clock: Clock) {
     this.#retrievals = retrievals;
     this.#logger = logger;
     this.#told = new Recently({ clock, ...MAILBOX_LIMITS.toldNothing });

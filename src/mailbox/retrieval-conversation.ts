@@ -1,9 +1,16 @@
+import { createHash } from 'node:crypto';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import { MessageRefused, SendFailed } from '../msrp/errors.ts';
-import type { MsrpSession, ReceivedMessage, SessionEnd, SessionHandlers } from '../msrp/session.ts';
+import { MessageRefused, SendFailed, SessionClosed } from '../msrp/errors.ts';
+import type {
+  MsrpSession,
+  OutgoingMessage,
+  ReceivedMessage,
+  SessionEnd,
+  SessionHandlers,
+} from '../msrp/session.ts';
 import type { DisplayedTexts } from './displayed-texts.ts';
 import type { PeerFormats } from './presentation.ts';
 import { presentNotice } from './presentation.ts';
@@ -44,6 +51,7 @@ export class RetrievalConversation implements SessionHandlers {
   /** Ends when the text that was cut into several messages last is delivered, or not. */
   #cutText: Promise<unknown> | undefined;
   #tooLong = 0;
+  #ended = false;
 
   constructor(options: RetrievalConversationOptions, session: () => MsrpSession) {
     this.#options = options;
@@ -86,15 +94,30 @@ export class RetrievalConversation implements SessionHandlers {
     }
     const before = this.#cutText;
     if (parts.length === 1 && before === undefined) {
-      for (const part of parts) await this.#session().send(part);
+      for (const part of parts) await this.#send(part, messageIdOf(message));
       return;
     }
     // One text after the other, so that not all their parts wait at once.
     const delivery = (before ?? Promise.resolve()).then(() =>
-      Promise.all(parts.map((part) => this.#session().send(part))),
+      Promise.all(parts.map((part, index) => this.#send(part, `${messageIdOf(message)}-${index}`))),
     );
     this.#cutText = delivery.catch(() => undefined);
     await delivery;
+  }
+
+  /**
+   * Sends one message. When the client moves on before it answered, it gets the message again where it is now, under the same
+   * Message-ID, which tells that it is the same.
+   */
+  async #send(part: OutgoingMessage, messageId: string): Promise<void> {
+    for (;;) {
+      try {
+        await this.#session().send({ ...part, messageId });
+        return;
+      } catch (error) {
+        if (this.#ended || !(error instanceof SessionClosed)) throw error;
+      }
+    }
   }
 
   async #say(text: string, from: string): Promise<void> {
@@ -111,9 +134,15 @@ export class RetrievalConversation implements SessionHandlers {
   }
 
   onEnded(reason: SessionEnd): void {
+    this.#ended = true;
     this.#waiting?.cancel();
     this.#options.hangUp(reason);
   }
+}
+
+/** The same whenever the text is sent, so that a client may know it again; RFC 4975 §9 gives an ident 32 characters. */
+function messageIdOf({ uniqueKey }: StoredMessage): string {
+  return createHash('sha256').update(uniqueKey).digest('hex').slice(0, 24);
 }
 
 function isNotice({ contentType, content }: ReceivedMessage): boolean {

@@ -9,6 +9,8 @@ import { ReceiptSessions } from '../../src/mailbox/receipt-sessions.ts';
 import { FakeClock } from '../doubles/fake-clock.ts';
 
 const IDLE = 90_000;
+const OWNER = AddressOfRecord.parse('sip:alice@example.test');
+const AUTHOR = 'sip:bob@example.test';
 const MARK = 'application/im-iscomposing+xml';
 
 /** A conversation whose caller is the test, on a clock of its own. */
@@ -20,8 +22,10 @@ class Talk {
   readonly #conversation: DepositConversation;
   #messages = 0;
 
-  constructor() {
-    const owner = AddressOfRecord.parse('sip:alice@example.test');
+  readonly receipts = new ReceiptSessions();
+
+  constructor(returnHop: string | null = null) {
+    const owner = OWNER;
     const deposits = new Deposits({
       store: {
         deposit: ({ content }) => {
@@ -44,14 +48,14 @@ class Talk {
     this.#conversation = new DepositConversation(
       {
         owner,
-        author: 'sip:bob@example.test',
+        author: AUTHOR,
         authorName: '',
-        returnHop: null,
+        returnHop,
         autoReply: 'offline',
         idleTimeout: IDLE,
         peer: { acceptTypes: ['message/cpim'], acceptWrappedTypes: [] },
         deposits,
-        receipts: new ReceiptSessions(),
+        receipts: this.receipts,
         clock: this.clock,
         logger: silentLogger,
         hangUp: (reason) => this.hungUp.push(`${reason} at ${(this.clock.now() - this.#start) / 1000}`),
@@ -199,5 +203,12 @@ describe('the idle limit of a chat session', () => {
     talk.chunk();
     await talk.say(MARK, mark('active', 500));
     expect(talk.clock.pendingTimers).to.equal(0);
+  });
+});
+
+describe('a chat session that leaves texts', () => {
+  it('is where receipts find the author only if somebody vouched for her: a forger hears nothing of hers', () => {
+    expect(new Talk('sip:127.0.0.1:5060').receipts.find(OWNER, AUTHOR)).to.be.a('function');
+    expect(new Talk(null).receipts.find(OWNER, AUTHOR)).to.equal(undefined);
   });
 });
