@@ -8,8 +8,11 @@ import type { SipHeaders, SipMessage } from './sip-message.ts';
 const MANDATORY = ['Via', 'From', 'To', 'Call-ID', 'CSeq'] as const;
 const SINGLE: ReadonlySet<string> = new Set(['From', 'To', 'Call-ID', 'CSeq']);
 
-/** absoluteURI of any scheme: whether one can be served is for others to say (416). */
-const REQUEST_URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"]+$/;
+/**
+ * absoluteURI of any scheme: whether one can be served is for others to say (416). Control characters are in none, and a NUL
+ * would become a blank on the way to the application, which could not read the line.
+ */
+const REQUEST_URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s\p{Cc}<>"]+$/u;
 
 /**
  * Makes a message of its head and body, if its head is one.

@@ -208,6 +208,7 @@ describe('SIP message parser', () => {
       'missing-via': [400, 'Missing Via', false],
       'no-blank-line': [400, 'No Empty Line After Headers', true],
       'nothing-but-words': [400, 'Bad Request Line', false],
+      'nul-in-uri': [400, 'Bad Request-URI', true],
       'response-of-version-3': [400, 'Version Not Supported', false],
       'response-status-099': [400, 'Bad Status Code', false],
       'response-status-700': [400, 'Bad Status Code', false],
