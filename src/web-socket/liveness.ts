@@ -5,7 +5,7 @@ import type { WebSocketLimits } from './limits.ts';
 export interface LivenessPeer {
   ping(): void;
   dead(): void;
-  /** Nothing is read just now, so that no answer could be heard. */
+  /** No answer could be heard: nothing is read just now, or the peer has much else to read before the question. */
   deaf(): boolean;
 }
 

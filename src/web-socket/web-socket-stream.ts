@@ -46,7 +46,7 @@ export class WebSocketStream extends Duplex implements Arriving {
     this.#liveness = new Liveness(clock, limits, {
       ping: () => socket.ping(),
       dead: () => this.destroy(new WebSocketLost('the peer answers no ping')),
-      deaf: () => socket.isPaused,
+      deaf: () => socket.isPaused || socket.bufferedAmount > 0,
     });
     socket.on('message', (data) => this.#receive(data));
     // Before the WebSocket reads them: a message may take longer than a ping may wait, and its bytes are a sign of life.

@@ -264,6 +264,20 @@ describe('a WebSocket connection as a stream', () => {
       expect(stream.destroyed).to.equal(false);
     });
 
+    it('is not taken for dead while it reads slowly what a ping waits behind', async () => {
+      running = await RunningListener.start({ limits: LIMITS });
+      const { client, stream } = await running.pair();
+      client.socket.pause();
+      for (let count = 0; count < 5; count++) stream.write(Buffer.alloc(8 * 1024 * 1024, 'x'));
+      for (let round = 0; round < 3; round++) {
+        await running.clock.advance(30_000);
+        await running.clock.advance(20_000);
+      }
+      expect(stream.destroyed).to.equal(false);
+      client.socket.resume();
+      await until('all of it', () => client.received.length === 5);
+    });
+
     it('is not taken for dead while we ourselves do not read', async () => {
       running = await RunningListener.start({ idle: true, limits: { ...LIMITS, readAhead: 1 } });
       const { client, stream } = await running.pair();
