@@ -1,9 +1,11 @@
+import ipaddr from 'ipaddr.js';
 import type { Config } from './config.ts';
 import type { Surroundings } from './app.ts';
 import type { Engine } from './engine/engine.ts';
 import { MESSAGE_LIMITS } from './engine/message/limits.ts';
 import type { MsrpEndpoint } from './msrp/endpoint.ts';
 import { MSRP_LIMITS } from './msrp/limits.ts';
+import { TrustedProxies } from './sip/trust.ts';
 import type { Subprotocol, WebSocketAddress, WebSocketListener } from './web-socket/listener.ts';
 import { startWebSocketListener } from './web-socket/listener.ts';
 
@@ -44,6 +46,12 @@ export async function startWebSockets(
         ...(config.WS_ORIGINS.length === 0 ? {} : { origins: config.WS_ORIGINS }),
       });
       listeners.push(listener);
+      if (engine !== undefined && believesAll(listener.address, config)) {
+        surroundings.logger.warn(
+          { listener: listener.address, variable: 'TRUSTED_PROXIES' },
+          'every WebSocket client is believed: a web server on this host would hide browsers behind a trusted address',
+        );
+      }
       serve(listener, endpoint, engine, config.MESSAGE_MAX_BYTES);
     }
   } catch (error) {
@@ -70,4 +78,11 @@ function serve(
     maxMessageBytes: 2 * MESSAGE_LIMITS.message,
     onStream: engine.attach({ protocol, host, port }),
   });
+}
+
+/** On loopback every client has a loopback address, or the web server in front of it has. */
+function believesAll({ host }: WebSocketAddress, config: Config): boolean {
+  return (
+    ipaddr.process(host).range() === 'loopback' && new TrustedProxies(config.TRUSTED_PROXIES).trusts(host)
+  );
 }

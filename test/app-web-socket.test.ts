@@ -1,4 +1,12 @@
 import { expect } from 'chai';
+import { startWebSockets } from '../src/app-web-socket.ts';
+import { readConfig } from '../src/config.ts';
+import { systemClock } from '../src/core/clock.ts';
+import { silentLogger } from '../src/core/logger.ts';
+import type { LogFields } from '../src/core/logger.ts';
+import { noMetrics } from '../src/core/metrics.ts';
+import { systemRandom } from '../src/core/random.ts';
+import { startMsrpEndpoint } from '../src/msrp/endpoint.ts';
 import {
   RawSipClient,
   contactOf,
@@ -134,5 +142,28 @@ describe('the mailbox, over WebSockets', () => {
       (error: unknown) => error,
     );
     expect(String(refused)).to.include('400');
+  });
+});
+
+describe('the start of WebSocket listeners', () => {
+  it('warns of a listener whose clients are all believed, as behind a web server on this host', async () => {
+    const warnings = async (environment: Readonly<Record<string, string>>): Promise<unknown[]> => {
+      const warned: unknown[] = [];
+      const logger = { ...silentLogger, warn: (fields: LogFields) => warned.push(fields['variable']) };
+      const config = readConfig({ WS_LISTEN: 'ws:127.0.0.1:0', ...environment });
+      const surroundings = { clock: systemClock, random: systemRandom, logger, metrics: noMetrics };
+      const endpoint = await startMsrpEndpoint({ ...surroundings, listen: [] });
+      const engine = { attach: () => () => undefined };
+      const webSockets = await startWebSockets(config, surroundings, { endpoint, engine, tls: undefined });
+      await webSockets.close();
+      await endpoint.close();
+      return warned;
+    };
+    expect(await warnings({})).to.deep.equal(['TRUSTED_PROXIES']);
+    expect(await warnings({ TRUSTED_PROXIES: '192.0.2.0/24' })).to.deep.equal([]);
+    expect(
+      await warnings({ WS_LISTEN: 'ws:0.0.0.0:0', MSRP_ADVERTISED_HOST: '192.0.2.1' }),
+      'browsers come with their own addresses',
+    ).to.deep.equal([]);
   });
 });
