@@ -25,6 +25,7 @@ export class Database {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly #random: Random;
+  readonly #url: string;
 
   constructor({ url, clock, random, logger }: DatabaseOptions) {
     this.isMysql = url.startsWith('mysql:');
@@ -35,6 +36,31 @@ export class Database {
     this.clock = clock;
     this.logger = logger;
     this.#random = random;
+    this.#url = url;
+  }
+
+  /**
+   * Runs `work` over one connection to a MySQL server that holds the server's lock `name`: who loses the lock has lost the
+   * connection, and cannot go on. Rejects when somebody else holds it.
+   */
+  async holdingLock<T>(name: string, work: (knex: Knex) => Promise<T>): Promise<T> {
+    const alone = knexModule.default({
+      ...mysqlConfig(this.#url, {
+        connections: 1,
+        prepare: (connection, done) => {
+          connection.query(`select get_lock('${name}', ${STORE_LIMITS.lockWait}) as got`, (error, rows) => {
+            const [row] = (rows ?? []) as { got: number }[];
+            done(error ?? (row?.got === 1 ? null : new Error(`the lock ${name} is held by another node`)));
+          });
+        },
+      }),
+      log: quietLog(this.logger),
+    });
+    try {
+      return await work(alone);
+    } finally {
+      await alone.destroy();
+    }
   }
 
   /** Runs `work` outside of a transaction. @throws StoreUnavailable */
@@ -114,7 +140,20 @@ function sqliteConfig(url: string): Knex.Config {
   };
 }
 
-function mysqlConfig(url: string): Knex.Config {
+/** What we need of a connection as mysql2 gives it. */
+interface MysqlConnection {
+  query(sql: string, done: (error: Error | null, rows?: unknown) => void): void;
+}
+
+interface MysqlOptions {
+  readonly connections: number;
+  /** What is done to each connection before its first use. */
+  readonly prepare: (connection: MysqlConnection, done: (error: Error | null) => void) => void;
+}
+
+const USUAL: MysqlOptions = { connections: STORE_LIMITS.connections, prepare: (_, done) => done(null) };
+
+function mysqlConfig(url: string, { connections, prepare } = USUAL): Knex.Config {
   const { hostname, port, username, password, pathname } = new URL(url);
   return {
     client: 'mysql2',
@@ -129,15 +168,16 @@ function mysqlConfig(url: string): Knex.Config {
     },
     pool: {
       min: 0,
-      max: STORE_LIMITS.connections,
+      max: connections,
       // A transaction reads what is committed now, not what was when it began: claims and leases compare and set.
       afterCreate: (
-        connection: { query(sql: string, done: (error: Error | null) => void): void },
+        connection: MysqlConnection,
         done: (error: Error | null, connection: unknown) => void,
       ) => {
-        connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', (error) =>
-          done(error, connection),
-        );
+        connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', (error) => {
+          if (error === null) prepare(connection, (failure) => done(failure, connection));
+          else done(error, connection);
+        });
       },
     },
     acquireConnectionTimeout: STORE_LIMITS.acquire,

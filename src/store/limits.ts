@@ -42,4 +42,6 @@ export const STORE_LIMITS = {
   /** How long nodes that start together wait for the one that migrates. */
   migration: 30_000,
   migrationPause: 250,
+  /** How long one of them waits for the server's lock at a time, seconds. */
+  lockWait: 1,
 } as const;

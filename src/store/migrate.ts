@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import { migrationSource } from '../../schema/migrations.ts';
 import { pause } from '../core/clock.ts';
 import { MailboxError, describeError } from '../core/errors.ts';
@@ -17,6 +18,9 @@ export class SchemaOutdated extends MailboxError {
 
 const MIGRATION_LOCK = 'text_mailbox_schema';
 
+/** For the operator, where we cannot tell whether a migration lives. */
+const FREE_THE_LOCK = 'UPDATE knex_migrations_lock SET is_locked = 0';
+
 /** Nodes that start together take turns: one migrates, the others find its lock and look again. */
 export async function migrate(database: Database): Promise<void> {
   const { clock, logger } = database;
@@ -30,28 +34,54 @@ export async function migrate(database: Database): Promise<void> {
         throw new StoreUnavailable('bring the schema up to date', { cause });
       logger.warn(
         { error: describeError(cause) },
-        'another node migrates the schema; if none does, clear is_locked in knex_migrations_lock',
+        `another node migrates the schema; if none does: ${FREE_THE_LOCK}`,
       );
       await pause(clock, STORE_LIMITS.migrationPause);
     }
   }
 }
 
-/** A database server lets one node in at a time; knex's own lock is left behind when two make its table together. */
-async function migrateAlone({ knex, isMysql }: Database): Promise<void> {
-  if (!isMysql) {
-    await knex.migrate.latest({ migrationSource });
+/**
+ * SQLite migrates in one transaction, knex's lock with it: a crash leaves nothing. A database server lets one node in at a
+ * time, by a lock that ends with its connection; knex's own is a row, which stays behind when a node dies in a migration.
+ */
+async function migrateAlone(database: Database): Promise<void> {
+  if (!database.isMysql) {
+    await database.knex.migrate.latest({ migrationSource });
     return;
   }
-  const seconds = STORE_LIMITS.migration / 1000;
-  await knex.transaction(async (trx) => {
-    await trx.raw('select get_lock(?, ?)', [MIGRATION_LOCK, seconds]);
-    try {
-      await knex.migrate.latest({ migrationSource });
-    } finally {
-      await trx.raw('select release_lock(?)', [MIGRATION_LOCK]);
+  await database.holdingLock(MIGRATION_LOCK, async (knex) => {
+    if (await isLeftBehind(knex)) {
+      database.logger.warn({}, 'a node died while it migrated the schema; its lock is freed');
+      await knex.migrate.forceFreeMigrationsLock({ migrationSource });
     }
+    await knex.migrate.latest({ migrationSource });
   });
+}
+
+/** Whether knex's lock is nobody's: who migrates holds the server's lock meanwhile, which is ours now. */
+async function isLeftBehind(knex: Knex): Promise<boolean> {
+  if (!(await knex.schema.hasTable('knex_migrations_lock'))) return false;
+  const row: { is_locked: number } | undefined = await knex('knex_migrations_lock').first('is_locked');
+  if (row === undefined || row.is_locked === 0) return false;
+  const answer: unknown = await knex.raw(
+    "show variables where Variable_name in ('wsrep_on', 'group_replication_group_name')",
+  );
+  const [variables] = answer as [readonly ServerVariable[]];
+  return !isOneOfSeveral(variables);
+}
+
+/** A row of `show variables`. */
+export interface ServerVariable {
+  readonly Variable_name: string;
+  readonly Value: string;
+}
+
+/** Whether a server is a node of a cluster (Galera, group replication): its locks are its own, and others do not see them. */
+export function isOneOfSeveral(variables: readonly ServerVariable[]): boolean {
+  return variables.some(({ Variable_name: name, Value: value }) =>
+    name === 'wsrep_on' ? /^(on|1)$/i.test(value) : value !== '',
+  );
 }
 
 /** Two that create the same tables, or one that finds the other's lock. */

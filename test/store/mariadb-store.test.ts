@@ -1,9 +1,13 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { Knex } from 'knex';
 import knexModule from 'knex';
-import * as receipts from '../../schema/004-receipts.ts';
 import { migrationSource } from '../../schema/migrations.ts';
 import { StoreUnavailable } from '../../src/mailbox/ports.ts';
+import { STORE_LIMITS } from '../../src/store/limits.ts';
+import type { ServerVariable } from '../../src/store/migrate.ts';
+import { isOneOfSeveral } from '../../src/store/migrate.ts';
+import type { Store } from '../../src/store/store.ts';
 import type { Mariadb } from '../peers/mariadb.ts';
 import { startMariadb } from '../peers/mariadb.ts';
 import { releasedAfter } from '../peers/release.ts';
@@ -78,31 +82,76 @@ describe('the store on MariaDB', function () {
     await store.close();
   });
 
-  it('finishes a migration that a crash interrupted, after whichever statement', async () => {
+  /** A database as the migrations before `next` leave it, with a mailbox in it. */
+  async function migratedBefore(next: number): Promise<{ url: string; knex: Knex }> {
     const url = await newUrl();
-    const knex = knexModule.default({ client: 'mysql2', connection: url });
+    const knex = knexModule.default({ client: 'mysql2', connection: url, log: { warn: () => undefined } });
+    const all = await migrationSource.getMigrations([]);
+    const getMigrations = (): ReturnType<typeof migrationSource.getMigrations> =>
+      Promise.resolve(all.slice(0, next));
+    await knex.migrate.latest({ migrationSource: { ...migrationSource, getMigrations } });
+    await knex('mailbox').insert({ id: 1, aor: ALICE.toString(), new_count: 1, wanted_version: 3 });
+    const published = { mailbox_id: 1, published_version: 2, entity_tag: 'a.1', due_at: 5 };
+    if (next === 1) await knex('publication').insert(published);
+    else await knex('address').insert({ ...published, aor: ALICE.toString() });
+    return { url, knex };
+  }
+
+  for (const [index, name] of ['002-lamps', '003-presence', '004-receipts'].entries()) {
+    it(`finishes the migration ${name} that a crash interrupted, after whichever statement`, async () => {
+      const [whole, { url, knex }] = [await migratedBefore(index + 1), await migratedBefore(index + 1)];
+      try {
+        const { migration, name: found } = (await migrationSource.getMigrations([]))[index + 1] ?? {};
+        expect(found).to.equal(name);
+        await migration?.up(whole.knex);
+        // Each run begins with what the one before it left.
+        let crashes = 0;
+        while (await crashAfter(knex, crashes, async () => await migration?.up(knex))) crashes += 1;
+        expect(crashes).to.be.above(3);
+        expect(await schemaOf(knex)).to.deep.equal(await schemaOf(whole.knex));
+        // The node that died last left knex's lock, too, and what it had done was not written down.
+        await knex('knex_migrations_lock').update({ is_locked: 1 });
+      } finally {
+        await Promise.all([knex.destroy(), whole.knex.destroy()]);
+      }
+      const store = await openForTest(url);
+      expect((await store.counts(ALICE)).new).to.equal(1);
+      const [due] = await store.claimDue({ node: 'n', until: Date.now() + 60_000 }, Date.now(), 10);
+      expect(due?.state).to.deep.include({ publishedVersion: 2, entityTag: 'a.1' });
+      expect(due?.wantedVersion).to.equal(3);
+      await store.close();
+    });
+  }
+
+  it('leaves the lock of a migration that lives alone, and goes on when it is through', async () => {
+    const { url, knex } = await migratedBefore(3);
     try {
-      const all = await migrationSource.getMigrations([]);
-      const getMigrations = (): ReturnType<typeof migrationSource.getMigrations> =>
-        Promise.resolve(all.slice(0, 3));
-      await knex.migrate.latest({ migrationSource: { ...migrationSource, getMigrations } });
-      await knex('mailbox').insert({ id: 1, aor: ALICE.toString(), new_count: 1, wanted_version: 1 });
-      await knex('address').insert({ mailbox_id: 1, aor: ALICE.toString() });
-      await receipts.up(knex);
-      const schema = await schemaOf(knex);
-      await receipts.down(knex);
-      // Each run begins with what the one before it left.
-      let crashes = 0;
-      while (await crashAfter(knex, crashes, () => receipts.up(knex))) crashes += 1;
-      expect(crashes).to.be.above(10);
-      expect(await schemaOf(knex)).to.deep.equal(schema);
+      // As another node has it: knex's lock in a row, the server's on its connection.
+      await knex('knex_migrations_lock').update({ is_locked: 1 });
+      let opening: Promise<Store> | undefined;
+      await knex.transaction(async (trx) => {
+        await trx.raw("select get_lock('text_mailbox_schema', 0)");
+        opening = openForTest(url);
+        opening.catch(() => undefined);
+        await pause(STORE_LIMITS.lockWait * 1_000 + 2 * STORE_LIMITS.migrationPause);
+        expect(await trx('knex_migrations_lock').pluck('is_locked')).to.deep.equal([1]);
+        expect(await trx.schema.hasTable('receipt')).to.equal(false);
+        await trx.raw("select release_lock('text_mailbox_schema')");
+      });
+      const store = await opening;
+      expect((await store?.counts(ALICE))?.new).to.equal(1);
+      await store?.close();
+      expect(await knex('knex_migrations_lock').pluck('is_locked')).to.deep.equal([0]);
     } finally {
       await knex.destroy();
     }
-    // The last run ended without its migration being written down.
-    const store = await openForTest(url);
-    expect((await store.counts(ALICE)).new).to.equal(1);
-    await store.close();
+  });
+
+  it('brings a new database up to date once, however many nodes start together', async () => {
+    const url = await newUrl();
+    const stores = await Promise.all(Array.from({ length: 4 }, () => openForTest(url)));
+    expect(await Promise.all(stores.map((store) => store.counts(ALICE)))).to.have.length(4);
+    await Promise.all(stores.map((store) => store.close()));
   });
 
   it('is refused at once when the server is not there', async () => {
@@ -114,7 +163,7 @@ describe('the store on MariaDB', function () {
 });
 
 /** Runs `work` and lets it fail before its statement after `statements` others; whether it came to that. */
-async function crashAfter(knex: Knex, statements: number, work: () => Promise<void>): Promise<boolean> {
+async function crashAfter(knex: Knex, statements: number, work: () => Promise<unknown>): Promise<boolean> {
   let run = 0;
   const crash = (): void => {
     if (run++ === statements) throw new Error('crashed');
@@ -132,10 +181,25 @@ async function crashAfter(knex: Knex, statements: number, work: () => Promise<vo
 }
 
 async function schemaOf(knex: Knex): Promise<string[]> {
-  const tables = ['message', 'receipt', 'receipt_request'];
-  const answers: unknown[] = await Promise.all(tables.map((table) => knex.raw(`show create table ${table}`)));
+  const [tables] = (await knex.raw('show tables')) as [Record<string, string>[]];
+  const ours = tables.flatMap((row) => Object.values(row)).filter((table) => !table.startsWith('knex_'));
+  const answers: unknown[] = await Promise.all(ours.map((table) => knex.raw(`show create table ${table}`)));
   return answers.map((answer) => {
     const [rows] = answer as [{ 'Create Table': string }[]];
-    return rows[0]?.['Create Table'] ?? '';
+    // Where the next id stands is no part of it.
+    return (rows[0]?.['Create Table'] ?? '').replace(/ AUTO_INCREMENT=\d+/, '');
   });
 }
+
+describe('a database server', () => {
+  const server = (name: string, value: string): ServerVariable => ({ Variable_name: name, Value: value });
+
+  it('that is a node of a cluster cannot tell whether a migration lives', () => {
+    expect(isOneOfSeveral([server('wsrep_on', 'ON')])).to.equal(true);
+    expect(isOneOfSeveral([server('group_replication_group_name', 'aaaa-bbbb')])).to.equal(true);
+    expect(isOneOfSeveral([server('wsrep_on', 'OFF'), server('group_replication_group_name', '')])).to.equal(
+      false,
+    );
+    expect(isOneOfSeveral([])).to.equal(false);
+  });
+});
