@@ -106,7 +106,12 @@ describe('the store on MariaDB', function () {
         await migration?.up(whole.knex);
         // Each run begins with what the one before it left.
         let crashes = 0;
-        while (await crashAfter(knex, crashes, async () => await migration?.up(knex))) crashes += 1;
+        while (
+          await crashAfter(knex, crashes, async () => {
+            await migration?.up(knex);
+          })
+        )
+          crashes += 1;
         expect(crashes).to.be.above(3);
         expect(await schemaOf(knex)).to.deep.equal(await schemaOf(whole.knex));
         // The node that died last left knex's lock, too, and what it had done was not written down.
@@ -163,7 +168,7 @@ describe('the store on MariaDB', function () {
 });
 
 /** Runs `work` and lets it fail before its statement after `statements` others; whether it came to that. */
-async function crashAfter(knex: Knex, statements: number, work: () => Promise<unknown>): Promise<boolean> {
+async function crashAfter(knex: Knex, statements: number, work: () => Promise<void>): Promise<boolean> {
   let run = 0;
   const crash = (): void => {
     if (run++ === statements) throw new Error('crashed');
