@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { parseCSeq } from '../message/cseq.ts';
-import type { Endpoint, Flow } from '../transport/transport.ts';
+import type { Flow } from '../transport/transport.ts';
 import { ClientTransaction, clientKey } from './client-transaction.ts';
 import type { ClientTransactionSurroundings, ClientTransactionUser } from './client-transaction.ts';
 import { TRANSACTION_LIMITS } from './limits.ts';
@@ -22,8 +22,8 @@ export class TransactionTable {
   readonly #servers = new Map<string, ServerTransaction>();
   readonly #merges = new Map<string, ServerTransaction>();
   readonly #clients = new Map<string, ClientTransaction>();
-  /** Client transactions that wait, by the peer's address. */
-  readonly #byPeer = new Map<string, Set<ClientTransaction>>();
+  /** Client transactions that wait. Two connections may have the same peer, one that is dying and the one after it. */
+  readonly #byFlow = new Map<Flow, Set<ClientTransaction>>();
   #unanswered = 0;
 
   constructor({ clock, timers }: TransactionTableOptions) {
@@ -87,9 +87,8 @@ export class TransactionTable {
   ): ClientTransaction {
     const transaction = new ClientTransaction(request, bytes, branch, flow, user, this.#forClients);
     this.#clients.set(transaction.key, transaction);
-    const peer = peerKey(flow.remote);
-    const waiting = this.#byPeer.get(peer);
-    if (waiting === undefined) this.#byPeer.set(peer, new Set([transaction]));
+    const waiting = this.#byFlow.get(flow);
+    if (waiting === undefined) this.#byFlow.set(flow, new Set([transaction]));
     else waiting.add(transaction);
     return transaction;
   }
@@ -103,7 +102,7 @@ export class TransactionTable {
 
   /** Nothing more goes over this flow. */
   flowFailed(flow: Flow): void {
-    for (const transaction of [...(this.#byPeer.get(peerKey(flow.remote)) ?? [])]) transaction.flowFailed();
+    for (const transaction of [...(this.#byFlow.get(flow) ?? [])]) transaction.flowFailed();
   }
 
   abandonAll(): void {
@@ -124,15 +123,10 @@ export class TransactionTable {
 
   #clientEnded(transaction: ClientTransaction): void {
     this.#clients.delete(transaction.key);
-    const peer = peerKey(transaction.flow.remote);
-    const waiting = this.#byPeer.get(peer);
+    const waiting = this.#byFlow.get(transaction.flow);
     waiting?.delete(transaction);
-    if (waiting?.size === 0) this.#byPeer.delete(peer);
+    if (waiting?.size === 0) this.#byFlow.delete(transaction.flow);
   }
-}
-
-function peerKey({ protocol, address, port }: Endpoint): string {
-  return `${protocol} ${address} ${port}`;
 }
 
 const SLAB_BYTES = 65_536;
