@@ -6,7 +6,7 @@ import { TRANSPORT_LIMITS } from './limits.ts';
 import type { TransportLimits } from './limits.ts';
 import { TcpTransport } from './tcp-transport.ts';
 import type { Flow, ListenAddress, TransportContext, TransportEvents, TransportLayer } from './transport.ts';
-import { TransportError } from './transport.ts';
+import { TransportError, isWebSocket } from './transport.ts';
 import { UdpTransport } from './udp-transport.ts';
 import { WsTransport } from './ws-transport.ts';
 
@@ -56,13 +56,17 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
       await Promise.all(transports.map((transport) => transport.close()));
     },
     flowTo: async (target): Promise<Flow> => {
-      if (target.protocol !== 'udp') {
-        for (const transport of transports) {
-          if (transport instanceof UdpTransport || transport.local.protocol !== target.protocol) continue;
-          const there = transport.openFlow(target);
-          if (there !== undefined) return there;
-        }
+      const [open, other] = transports.flatMap((transport) => {
+        if (transport instanceof UdpTransport || transport.local.protocol !== target.protocol) return [];
+        return transport.openFlow(target) ?? [];
+      });
+      // Two clients behind one NAT may have the same port, each to another listener of ours: nobody's text goes to the other.
+      if (other !== undefined && isWebSocket(target)) {
+        throw new TransportError(
+          `${target.protocol}:${target.address}:${target.port} is more than one client`,
+        );
       }
+      if (open !== undefined) return open;
       let best: Transport | undefined;
       let reached = 0;
       for (const transport of transports) {

@@ -148,6 +148,20 @@ describe('SIP over WebSockets', () => {
     }
   });
 
+  it('takes nobody for another who came to another listener from the same address and port', async () => {
+    await start();
+    const stream = call();
+    const other = new MessageStream();
+    listening.layer.attach({ ...BOUND, port: 8081 })(other, ENDS);
+    const target: Endpoint = { protocol: 'ws', address: '198.51.100.7', port: 40_001 };
+    const error: unknown = await listening.layer.flowTo(target).catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(TransportError);
+    other.destroy();
+    await until('its end', () => listening.failed.length === 1);
+    await (await listening.layer.flowTo(target)).send(Buffer.from('found'));
+    expect([stream.sent, other.sent]).to.deep.equal([['found'], []]);
+  });
+
   it('tells of bytes that are no SIP and of a message beyond the limit, and goes on', async () => {
     await start();
     const stream = call();
