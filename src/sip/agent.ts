@@ -71,6 +71,8 @@ interface Server {
   readonly name: string;
   readonly client: DrachtioClient;
   connected: boolean;
+  /** How the client library reconnects; it reads them at each loss. */
+  readonly reconnect: { readonly retryMaxDelay: number; maxAttempts?: number };
   /** Ends each request in flight, when the connection that would bring its answer is gone. */
   readonly losers: Set<() => void>;
 }
@@ -114,6 +116,8 @@ export class SipAgent implements RequestSender {
   stop(): void {
     this.#stopped = true;
     for (const server of this.#servers) {
+      // Else the library reaches for a server that is down for ever.
+      server.reconnect.maxAttempts = 1;
       if (server.connected) server.client.disconnect();
       this.#setConnected(server, false);
     }
@@ -189,7 +193,14 @@ export class SipAgent implements RequestSender {
   ): void {
     const { logger, secret } = this.#options;
     const client = createDrachtioClient();
-    const server: Server = { name: `${host}:${port}`, client, connected: false, losers: new Set() };
+    const reconnect = { retryMaxDelay: SIP_LIMITS.reconnectDelay };
+    const server: Server = {
+      name: `${host}:${port}`,
+      client,
+      connected: false,
+      reconnect,
+      losers: new Set(),
+    };
     this.#servers.push(server);
     client.on('connect', (error, listening) => {
       if (error) {
@@ -222,7 +233,7 @@ export class SipAgent implements RequestSender {
       host,
       port,
       secret,
-      reconnect: { retryMaxDelay: SIP_LIMITS.reconnectDelay },
+      reconnect,
       enablePing: true,
       pingInterval: SIP_LIMITS.pingInterval,
     });

@@ -80,7 +80,7 @@ export interface DrachtioClient {
     host: string;
     port: number;
     secret: string;
-    reconnect: { retryMaxDelay: number };
+    reconnect: { readonly retryMaxDelay: number; readonly maxAttempts?: number };
     enablePing: boolean;
     pingInterval: number;
   }): void;
