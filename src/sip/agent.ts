@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { withDeadline } from '../core/deadline.ts';
-import { MailboxError, describeError } from '../core/errors.ts';
+import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import type {
@@ -15,20 +15,7 @@ import { createDrachtioClient } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { SipRefusal, sendRefusal } from './refusal.ts';
 import type { RequestSender } from './request-sender.ts';
-
-/** No SIP server is connected, so no request can leave. */
-export class NoSipServer extends MailboxError {
-  constructor() {
-    super('NO_SIP_SERVER', 'no SIP server is connected');
-  }
-}
-
-/** The connection to the SIP server ended before it told what became of a request. */
-export class SipServerLost extends MailboxError {
-  constructor(name: string) {
-    super('SIP_SERVER_LOST', `the connection to the SIP server ${name} is gone`);
-  }
-}
+import { NoSipServer, NoSuchDialog, SipServerLost } from './server-errors.ts';
 
 /** A request from the network, with what it takes to answer it. */
 export interface Incoming {
@@ -46,13 +33,6 @@ export interface OwnDialog {
    * @throws NoSuchDialog, NoSipServer, DeadlineExceeded, or what the server said of a request it could not send
    */
   request(options: Omit<DrachtioRequestOptions, 'stackDialogId' | 'proxy'>): Promise<DrachtioResponse>;
-}
-
-/** The SIP server does not know the dialog, or no longer. */
-export class NoSuchDialog extends MailboxError {
-  constructor(options?: { cause?: unknown }) {
-    super('NO_SUCH_DIALOG', 'the SIP server knows no such dialog', options);
-  }
 }
 
 /** Handles one method. What it throws becomes the answer: a {@link SipRefusal} as it says, anything else 500. */

@@ -1,5 +1,5 @@
 import { DeadlineExceeded } from '../core/deadline.ts';
-import { NoSuchDialog } from './agent.ts';
+import { NoSuchDialog } from './server-errors.ts';
 import type { DrachtioDialog, DrachtioResponse, HeaderMap } from './drachtio.ts';
 import { SUPPORTED } from './extensions.ts';
 import { SIP_LIMITS } from './limits.ts';

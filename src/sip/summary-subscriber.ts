@@ -15,7 +15,7 @@ import type {
   SummarySubscription,
 } from '../mwi/voicemail-ports.ts';
 import type { Incoming, OwnDialog, SipAgent } from './agent.ts';
-import { NoSuchDialog } from './agent.ts';
+import { NoSuchDialog } from './server-errors.ts';
 import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioRequest, DrachtioResponse, HeaderMap } from './drachtio.ts';
 import { rejectionOf } from './rejection.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { DeadlineExceeded } from '../../src/core/deadline.ts';
 import { silentLogger } from '../../src/core/logger.ts';
-import { NoSipServer } from '../../src/sip/agent.ts';
+import { NoSipServer } from '../../src/sip/server-errors.ts';
 import { formatRecord, nextSequence, recordedId } from '../../src/sip/restored-dialog.ts';
 import { SubscriberDialogs } from '../../src/sip/subscriber-dialogs.ts';
 import { FakeClock } from '../doubles/fake-clock.ts';
