@@ -20,6 +20,7 @@ sip-tester sipp
 tshark tshark
 mariadb-server mariadbd
 chromium chromium
+linphone-cli linphonec
 LIST
 }
 

@@ -10,6 +10,7 @@ const COMMANDS = {
   tshark: 'tshark',
   mariadb: 'mariadbd',
   chromium: 'chromium',
+  linphone: 'linphonec',
 } as const;
 
 export type Peer = keyof typeof COMMANDS;
