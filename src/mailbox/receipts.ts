@@ -1,9 +1,10 @@
 import { AddressOfRecord } from '../core/address-of-record.ts';
 import { backoff } from '../core/backoff.ts';
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { withDeadline } from '../core/deadline.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { Lookout } from '../core/lookout.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import { AuthorRows } from './author-rows.ts';
@@ -92,11 +93,7 @@ class ReceiptWorker implements Receipts {
   readonly #absent: Recently;
   readonly #inFlight = new Map<number, Promise<void>>();
   readonly #rows = new AuthorRows();
-  #look: Promise<void> | undefined;
-  #timer: { readonly at: number; readonly timer: Timer } | undefined;
-  /** When to look next, asked for while a look was under way, epoch ms. */
-  #askedFor = Infinity;
-  #lastLook = -Infinity;
+  readonly #lookout: Lookout;
   #storeRestsUntil = 0;
   #storeFailures = 0;
   #settledIn = false;
@@ -104,6 +101,12 @@ class ReceiptWorker implements Receipts {
 
   constructor(options: ReceiptsOptions) {
     this.#options = options;
+    this.#lookout = new Lookout({
+      clock: options.clock,
+      look: () => this.#lookIntoStore(),
+      earliest: (lastLook, now) => this.#earliestLook(lastLook, now),
+      longestWait: RECEIPT_LIMITS.pollCeiling,
+    });
     const { awayFor: lasts, rememberedAuthors: most } = RECEIPT_LIMITS;
     this.#absent = new Recently({ clock: options.clock, lasts, most });
     this.#outcomes = options.metrics.counter(
@@ -115,7 +118,7 @@ class ReceiptWorker implements Receipts {
   }
 
   wake(): void {
-    this.#lookAt(this.#options.clock.now());
+    this.#lookout.lookNow();
   }
 
   stop(): Promise<void> {
@@ -125,10 +128,8 @@ class ReceiptWorker implements Receipts {
 
   async #stop(): Promise<void> {
     const { clock, store, node, logger } = this.#options;
-    this.#timer?.timer.cancel();
-    this.#timer = undefined;
     const quiet = async (): Promise<void> => {
-      await this.#look;
+      await this.#lookout.stop();
       await Promise.all(this.#inFlight.values());
     };
     const within = async (operation: string, work: Promise<void>): Promise<void> => {
@@ -143,40 +144,13 @@ class ReceiptWorker implements Receipts {
     await within('freeing claims', store.releaseReceipts(node));
   }
 
-  /** Sees to it that the store is looked into at `at` (epoch ms), or as soon after as it may be. */
-  #lookAt(at: number): void {
-    if (this.#stopped !== undefined) return;
-    if (this.#look !== undefined) {
-      this.#askedFor = Math.min(this.#askedFor, at);
-      return;
-    }
-    const { clock } = this.#options;
-    const now = clock.now();
-    // A clock that was put back must not make us wait until it is again what it was.
-    const gap = Math.min(this.#lastLook + RECEIPT_LIMITS.lookGap, now + RECEIPT_LIMITS.lookGap);
-    const rest = Math.min(this.#storeRestsUntil, now + RECEIPT_LIMITS.storeBackoff.ceiling);
-    const when = Math.min(Math.max(at, gap, rest, now), now + RECEIPT_LIMITS.pollCeiling);
-    if (this.#timer !== undefined && this.#timer.at <= when) return;
-    this.#timer?.timer.cancel();
-    this.#timer = undefined;
-    if (when === now) {
-      this.#startLook();
-      return;
-    }
-    const timer = clock.after(when - now, () => {
-      this.#timer = undefined;
-      this.#startLook();
-    });
-    this.#timer = { at: when, timer };
-  }
-
-  #startLook(): void {
-    this.#askedFor = Infinity;
-    this.#lastLook = this.#options.clock.now();
-    this.#look = this.#lookIntoStore().then((next) => {
-      this.#look = undefined;
-      this.#lookAt(Math.min(next, this.#askedFor));
-    });
+  /** A clock that was put back must not make us wait until it is again what it was. */
+  #earliestLook(lastLook: number, now: number): number {
+    const { lookGap, storeBackoff } = RECEIPT_LIMITS;
+    return Math.max(
+      Math.min(lastLook + lookGap, now + lookGap),
+      Math.min(this.#storeRestsUntil, now + storeBackoff.ceiling),
+    );
   }
 
   /** Claims what is due and starts it; returns when to look again, epoch ms. Never rejects. */

@@ -1,5 +1,5 @@
-import type { Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
+import { Lookout } from '../core/lookout.ts';
 import type { Gauge } from '../core/metrics.ts';
 import { backoff } from '../core/backoff.ts';
 import { MWI_LIMITS } from './limits.ts';
@@ -45,14 +45,10 @@ class SummaryPublisher implements Publisher {
   readonly #inFlight = new Map<string, Promise<void>>();
   readonly #pace: PublishPace;
   readonly #watch: ServerWatch;
+  readonly #lookout: Lookout;
   readonly #inFlightGauge: Gauge;
   readonly #rateGauge: Gauge;
   #hastening: Promise<void> | undefined;
-  #look: Promise<void> | undefined;
-  #timer: { readonly at: number; readonly timer: Timer } | undefined;
-  /** When to look next, asked for while a look was under way, epoch ms. */
-  #askedFor = Infinity;
-  #lastLook = -Infinity;
   /** The quickest answer of late, ms. */
   #quickest: number = MWI_LIMITS.publishDeadline;
   #storeRestsUntil = 0;
@@ -66,6 +62,14 @@ class SummaryPublisher implements Publisher {
     this.#attempts = new PublicationAttempts(options);
     this.#pace = new PublishPace(options.rate, options.clock);
     this.#watch = new ServerWatch(options.clock);
+    this.#lookout = new Lookout({
+      clock: options.clock,
+      look: () => this.#lookIntoStore(),
+      earliest: (lastLook) => this.#earliestLook(lastLook),
+      onWaited: (late) => {
+        if (late > MWI_LIMITS.pace.lateTimer) this.#pace.judge('overloaded');
+      },
+    });
     this.#inFlightGauge = options.metrics.gauge('publish_in_flight', 'PUBLISHes in flight');
     this.#rateGauge = options.metrics.gauge(
       'publish_rate',
@@ -75,7 +79,7 @@ class SummaryPublisher implements Publisher {
   }
 
   wake(): void {
-    this.#lookAt(this.#options.clock.now());
+    this.#lookout.lookNow();
   }
 
   stop(): Promise<void> {
@@ -85,8 +89,6 @@ class SummaryPublisher implements Publisher {
 
   async #stop(): Promise<void> {
     const { clock, store, node, logger } = this.#options;
-    this.#timer?.timer.cancel();
-    this.#timer = undefined;
     const waits = new Waits(clock);
     const deadline = waits.start(MWI_LIMITS.stopDeadline);
     const isQuiet = await Promise.race([this.#quiet().then(() => true), deadline.outcome.then(() => false)]);
@@ -104,48 +106,14 @@ class SummaryPublisher implements Publisher {
   }
 
   async #quiet(): Promise<void> {
-    await this.#look;
+    await this.#lookout.stop();
     await Promise.all([this.#hastening, ...this.#inFlight.values()]);
   }
 
-  /** Sees to it that the store is looked into at `at` (epoch ms), or as soon after as it may be. */
-  #lookAt(at: number): void {
-    if (this.#stopped !== undefined) return;
-    if (this.#look !== undefined) {
-      this.#askedFor = Math.min(this.#askedFor, at);
-      return;
-    }
-    const { clock } = this.#options;
-    const now = clock.now();
-    const when = Math.max(at, this.#earliestLook(), now);
-    if (this.#timer !== undefined && this.#timer.at <= when) return;
-    this.#timer?.timer.cancel();
-    this.#timer = undefined;
-    if (when > now) {
-      const timer = clock.after(when - now, () => {
-        this.#timer = undefined;
-        if (clock.now() - when > MWI_LIMITS.pace.lateTimer) this.#pace.judge('overloaded');
-        this.#startLook();
-      });
-      this.#timer = { at: when, timer };
-    } else {
-      this.#startLook();
-    }
-  }
-
   /** A burst of commits is not a burst of queries, and a backlog is worked off at a pace that leaves room for deposits. */
-  #earliestLook(): number {
-    const next = this.#lastLook + MWI_LIMITS.claimGap;
+  #earliestLook(lastLook: number): number {
+    const next = lastLook + MWI_LIMITS.claimGap;
     return Math.max(next, this.#storeRestsUntil, this.#attempts.serverPausedUntil);
-  }
-
-  #startLook(): void {
-    this.#askedFor = Infinity;
-    this.#lastLook = this.#options.clock.now();
-    this.#look = this.#lookIntoStore().then((next) => {
-      this.#look = undefined;
-      this.#lookAt(Math.min(next, this.#askedFor));
-    });
   }
 
   /** Claims what is due and starts it; returns when to look again, epoch ms. Never rejects. */
