@@ -65,7 +65,7 @@ class SummaryPublisher implements Publisher {
     this.#lookout = new Lookout({
       clock: options.clock,
       look: () => this.#lookIntoStore(),
-      earliest: (lastLook) => this.#earliestLook(lastLook),
+      earliest: (lastLook, now) => this.#earliestLook(lastLook, now),
       onWaited: (late) => {
         if (late > MWI_LIMITS.pace.lateTimer) this.#pace.judge('overloaded');
       },
@@ -111,9 +111,12 @@ class SummaryPublisher implements Publisher {
   }
 
   /** A burst of commits is not a burst of queries, and a backlog is worked off at a pace that leaves room for deposits. */
-  #earliestLook(lastLook: number): number {
-    const next = lastLook + MWI_LIMITS.claimGap;
-    return Math.max(next, this.#storeRestsUntil, this.#attempts.serverPausedUntil);
+  #earliestLook(lastLook: number, now: number): number {
+    // A clock that was put back must not make lamps wait until it is again what it was.
+    const next = Math.min(lastLook, now) + MWI_LIMITS.claimGap;
+    const storeRests = Math.min(this.#storeRestsUntil, now + MWI_LIMITS.storeBackoff.ceiling);
+    const serverPauses = Math.min(this.#attempts.serverPausedUntil, now + 2 * MWI_LIMITS.retryAfterCeiling);
+    return Math.max(next, storeRests, serverPauses);
   }
 
   /** Claims what is due and starts it; returns when to look again, epoch ms. Never rejects. */

@@ -10,6 +10,7 @@ interface Pending {
 export class FakeClock implements Clock {
   #now: number;
   #order = 0;
+  #back = 0;
   readonly #pending = new Set<Pending>();
 
   constructor(start = Date.UTC(2026, 0, 1)) {
@@ -17,13 +18,18 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now - this.#back;
   }
 
   after(delay: number, callback: () => void): Timer {
     const pending: Pending = { due: this.#now + delay, order: this.#order++, callback };
     this.#pending.add(pending);
     return { cancel: () => this.#pending.delete(pending) };
+  }
+
+  /** Puts the hands back by `ms`, as it happens to a machine's clock; timers wait as long as they were told to. */
+  putBack(ms: number): void {
+    this.#back += ms;
   }
 
   /** How many timers wait; a test ends with none when everything was cleared. */

@@ -48,6 +48,16 @@ describe('publisher', () => {
     expect(harness.store.state(ALICE)).to.include({ entityTag: 'tag-1', publishedVersion: 1, failures: 0 });
   });
 
+  it('publishes at once though the clock of the machine was put back an hour', async () => {
+    const { publisher } = start();
+    await harness.clock.advance(10_500);
+    harness.clock.putBack(3_600_000);
+    harness.store.change(ALICE, counts(1));
+    publisher.wake();
+    await harness.clock.advance(1_000);
+    expect(harness.server.requests).to.have.length(1);
+  });
+
   it('publishes what an earlier run left, without being woken', async () => {
     harness.store.change(ALICE, counts(3));
     start();
