@@ -1,5 +1,5 @@
 import type { ChildProcessByStdio } from 'node:child_process';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { X509Certificate, createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -15,6 +15,7 @@ import { silentLogger } from '../../src/core/logger.ts';
 import type { KeyAndCertificate } from '../../src/msrp/self-signed-certificate.ts';
 import { selfSignedCertificate } from '../../src/msrp/self-signed-certificate.ts';
 import { RawMsrpClient, msrpResponse } from '../doubles/raw-msrp-client.ts';
+import { peerProgram, requirePeer } from '../peers/require-peer.ts';
 import type { OpenSession } from './running-endpoint.ts';
 import { PEER, RecordingOwner, RunningEndpoint, bind, remoteSide, text } from './running-endpoint.ts';
 
@@ -243,9 +244,7 @@ describe('the fingerprint of a certificate over TLS', () => {
     type Client = ChildProcessByStdio<Writable, Readable, Readable>;
     const started: Client[] = [];
 
-    before(function () {
-      if (spawnSync('openssl', ['version']).status !== 0) this.skip();
-    });
+    requirePeer('openssl');
 
     afterEach(async () => {
       for (const client of started.splice(0)) {
@@ -257,7 +256,7 @@ describe('the fingerprint of a certificate over TLS', () => {
 
     function openssl(...args: readonly string[]): Client {
       const all = ['s_client', '-connect', `127.0.0.1:${running.port('tls')}`, '-quiet', ...args];
-      const client = spawn('openssl', all, { stdio: ['pipe', 'pipe', 'pipe'] });
+      const client = spawn(peerProgram('openssl'), all, { stdio: ['pipe', 'pipe', 'pipe'] });
       started.push(client);
       return client;
     }

@@ -19,6 +19,7 @@ baresip-core baresip
 sip-tester sipp
 tshark tshark
 mariadb-server mariadbd
+openssl openssl
 chromium chromium
 linphone-cli linphonec
 LIST

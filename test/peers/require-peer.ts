@@ -9,6 +9,7 @@ const COMMANDS = {
   sipp: 'sipp',
   tshark: 'tshark',
   mariadb: 'mariadbd',
+  openssl: 'openssl',
   chromium: 'chromium',
   linphone: 'linphonec',
 } as const;
