@@ -127,8 +127,8 @@ class Phone implements Linphone {
   }
 }
 
-/** A 2xx to the request with this Call-ID. */
+/** A 2xx to the request with this Call-ID. What came in one read is logged as one: it may stand right behind a body. */
 export function answerTo(callId: string): RegExp {
   const id = callId.replace(/[^\w]/g, '\\$&');
-  return new RegExp(`^SIP/2\\.0 2\\d\\d (?:.*\\r?\\n)*?Call-ID: ${id}\\r?\\n`, 'm');
+  return new RegExp(`SIP/2\\.0 2\\d\\d .*\\r?\\n(?:.+\\r?\\n)*?Call-ID: ${id}\\r?\\n`);
 }
