@@ -92,14 +92,17 @@ export class RetrievalConversation implements SessionHandlers {
       this.#tooLong++;
       throw new TextRefused();
     }
+    const id = messageIdOf(message);
     const before = this.#cutText;
-    if (parts.length === 1 && before === undefined) {
-      for (const part of parts) await this.#send(part, messageIdOf(message));
+    const [only, ...more] = parts;
+    if (only !== undefined && more.length === 0) {
+      await before;
+      await this.#send(only, id);
       return;
     }
     // One text after the other, so that not all their parts wait at once.
     const delivery = (before ?? Promise.resolve()).then(() =>
-      Promise.all(parts.map((part, index) => this.#send(part, `${messageIdOf(message)}-${index}`))),
+      Promise.all(parts.map((part, index) => this.#send(part, `${id}-${index}`))),
     );
     this.#cutText = delivery.catch(() => undefined);
     await delivery;
