@@ -6,7 +6,7 @@ import Sqlite from 'better-sqlite3';
 import { expect } from 'chai';
 import { RECEIPT_LIMITS } from '../../src/mailbox/receipt-limits.ts';
 import { JumpingClock } from '../doubles/jumping-clock.ts';
-import { MsrpChat, chatOffer, pathOf } from '../doubles/msrp-chat.ts';
+import { fetchTexts } from '../doubles/fetch-texts.ts';
 import type { RunningApp } from '../doubles/running-app.ts';
 import { runApp } from '../doubles/running-app.ts';
 import type { PhoneMessage } from '../doubles/sip-phone.ts';
@@ -96,23 +96,6 @@ describe('receipts behind a real Kamailio', function () {
     expect(complaints).to.deep.equal([]);
   });
 
-  async function fetchTexts(owner: SipPhone): Promise<string[]> {
-    const path = MsrpChat.localPath();
-    const call = await owner.dialog(
-      'INVITE',
-      MAILBOX,
-      { 'Content-Type': 'application/sdp' },
-      chatOffer(path),
-    );
-    const chat = await MsrpChat.open(path, pathOf(call.answer.body));
-    try {
-      await call.next('BYE');
-      return chat.messages().map(({ body }) => body);
-    } finally {
-      chat.close();
-    }
-  }
-
   async function receipt(status: string): Promise<PhoneMessage> {
     return await bob.waitFor(
       status,
@@ -166,7 +149,7 @@ describe('receipts behind a real Kamailio', function () {
     const stored = await receipt('stored');
     expect(stored.header('From')).to.match(/^<sip:alice@example\.test>;tag=/);
     expect(stored.header('Content-Type')).to.equal('message/cpim');
-    expect((await fetchTexts(alice))[0]).to.include('call me, m-1');
+    expect((await fetchTexts(alice, MAILBOX))[0]).to.include('call me, m-1');
     expect((await receipt('delivered')).body).to.include('<message-id>m-1</message-id>');
   });
 
@@ -175,14 +158,14 @@ describe('receipts behind a real Kamailio', function () {
       expect((await bob.message(ALICE, asking(id), CPIM)).startLine).to.include('200');
     }
     expect(await waiting()).to.equal(3);
-    expect(await fetchTexts(alice)).to.have.length(3);
+    expect(await fetchTexts(alice, MAILBOX)).to.have.length(3);
     expect(await waiting()).to.equal(6);
     expect(cameIn(), 'three texts, and one receipt that came back for all').to.equal(4);
     const start = clock.now();
     for (let tries = 0; tries < 24; tries++) expect(await nextTry()).to.equal(6);
     const most = Math.ceil((clock.now() - start) / RECEIPT_LIMITS.awayFor);
     expect(cameIn() - 4, `${clock.now() - start} ms`).to.be.within(1, most);
-    expect(await fetchTexts(bob)).to.deep.equal(['You have no new texts.']);
+    expect(await fetchTexts(bob, MAILBOX)).to.deep.equal(['You have no new texts.']);
     await register();
     while ((await nextTry()) > 0);
     const said = receiptsOf(bob).map(({ body }) => {

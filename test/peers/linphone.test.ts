@@ -1,6 +1,6 @@
 import Sqlite from 'better-sqlite3';
 import { expect } from 'chai';
-import { MsrpChat, chatOffer, pathOf } from '../doubles/msrp-chat.ts';
+import { fetchTexts } from '../doubles/fetch-texts.ts';
 import type { RunningApp } from '../doubles/running-app.ts';
 import { runApp } from '../doubles/running-app.ts';
 import { SipPhone } from '../doubles/sip-phone.ts';
@@ -80,19 +80,6 @@ describe('a real Linphone, behind a real Kamailio', function () {
     return opened;
   }
 
-  async function fetchTexts(owner: SipPhone): Promise<string[]> {
-    const path = MsrpChat.localPath();
-    const offer = chatOffer(path);
-    const call = await owner.dialog('INVITE', MAILBOX, { 'Content-Type': 'application/sdp' }, offer);
-    const chat = await MsrpChat.open(path, pathOf(call.answer.body));
-    try {
-      await call.next('BYE');
-      return chat.messages().map(({ body }) => body);
-    } finally {
-      chat.close();
-    }
-  }
-
   function count(table: 'message' | 'receipt'): number {
     const database = new Sqlite(`${app.folder}/mailbox.db`, { readonly: true });
     try {
@@ -106,12 +93,12 @@ describe('a real Linphone, behind a real Kamailio', function () {
   it('leaves a text for somebody who is offline, and takes and understands the receipts of it', async () => {
     const callId = await linphone.sendMessage(ALICE, 'Grüße an alle 🎉');
     const alice = await phone(ALICE);
-    const [text] = await fetchTexts(alice);
+    const [text] = await fetchTexts(alice, MAILBOX);
     expect(text).to.include(`From: <${BOB}>`).and.to.include('Grüße an alle 🎉');
     // linphonec gives its texts no CPIM to ask in; it knows them by their Call-IDs.
     expect(count('receipt')).to.equal(0);
     expect((await (await phone(BOB)).message(ALICE, asking(callId), CPIM)).startLine).to.include(' 200 ');
-    expect(await fetchTexts(alice)).to.have.length(1);
+    expect(await fetchTexts(alice, MAILBOX)).to.have.length(1);
     await linphone.logged('the text as delivered', /moving from Delivered to DeliveredToUser/);
     expect((await alice.message(MAILBOX, displayed(callId), CPIM)).startLine).to.include(' 200 ');
     await linphone.logged('the text as displayed', /moving from DeliveredToUser to Displayed/);
