@@ -3,6 +3,7 @@ import * as initial from './001-initial.ts';
 import * as lamps from './002-lamps.ts';
 import * as presence from './003-presence.ts';
 import * as receipts from './004-receipts.ts';
+import * as desk from './005-desk.ts';
 
 /** Every migration in order. A released one is never edited: a change is a new one at the end. */
 const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
@@ -10,6 +11,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Mig
   { name: '002-lamps', migration: resumable(lamps, withoutHalfOfLamps) },
   { name: '003-presence', migration: resumable(presence, withoutHalfOfPresence) },
   { name: '004-receipts', migration: receipts },
+  { name: '005-desk', migration: desk },
 ];
 
 /**

@@ -148,7 +148,7 @@ async function start(
     ...surroundings,
     store,
     maxBytes: config.MESSAGE_MAX_BYTES,
-    ttl: config.MESSAGE_TTL,
+    ttl: ({ host }) => config.MESSAGE_TTL.of.get(host) ?? config.MESSAGE_TTL.usual,
     receipts: config.RECEIPTS === 'on',
   });
   const chats = new SessionMode({

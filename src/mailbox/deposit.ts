@@ -58,12 +58,19 @@ export class MailboxFull extends MailboxError {
   }
 }
 
+/** The owner takes nothing of this author. */
+export class AuthorBlocked extends MailboxError {
+  constructor(owner: AddressOfRecord) {
+    super('AUTHOR_BLOCKED', `${owner.toString()} takes nothing of this author`);
+  }
+}
+
 export interface DepositOptions {
   readonly store: DepositStore;
   /** Bytes. */
   readonly maxBytes: number;
   /** How long a text is kept for its owner, seconds; 0, which left out means: until she fetches it. */
-  readonly ttl?: number;
+  readonly ttl?: (owner: AddressOfRecord) => number;
   /** Whether authors are told what became of their texts; by default so. */
   readonly receipts?: boolean;
   readonly clock: Clock;
@@ -103,7 +110,7 @@ export class Deposits {
   }
 
   async #accept(text: IncomingText): Promise<DepositResult> {
-    const { store, maxBytes, ttl = 0, clock } = this.#options;
+    const { store, maxBytes, ttl = () => 0, clock } = this.#options;
     if (text.content.length > maxBytes) throw new TextTooLarge(maxBytes);
     const body = readBody(text.contentType, text.content);
     if (body.kind === 'notice') return 'notice';
@@ -124,12 +131,14 @@ export class Deposits {
       urgent: text.urgent || body.urgent,
       sentAt: body.sentAt,
       receivedAt,
-      expiresAt: expiresAt(receivedAt, { ttl, expires }),
+      expiresAt: expiresAt(receivedAt, { ttl: ttl(text.owner), expires }),
+      deliverAt: null,
       wrapper: this.#wrapperOf(body),
       receipts: this.#receiptsFor(body, text.returnHop ?? null),
     };
     const outcome = await store.deposit(message);
     if (outcome === 'full') throw new MailboxFull(text.owner);
+    if (outcome === 'blocked') throw new AuthorBlocked(text.owner);
     this.#options.logger.debug(
       { mailbox: text.owner.toString(), author: message.author, bytes: message.content.length, outcome },
       'text deposited',

@@ -37,6 +37,11 @@ export interface NewMessage {
   /** When it is too late to hand it over, epoch ms; null: never. */
   readonly expiresAt: number | null;
   /**
+   * When it is due, epoch ms: until then it is not counted, and nobody but its author knows of it; `receivedAt` is the same
+   * instant. Null: at once.
+   */
+  readonly deliverAt: number | null;
+  /**
    * The headers of the message/cpim it came in, as `formatCpim` writes them, its content left out (RFC 3862): what a fetch
    * gives back of cc, NS and headers that are none of ours. Null when it came bare.
    */
@@ -72,13 +77,17 @@ export interface MailboxCounts {
   readonly oldUrgent: number;
 }
 
-/** `stored`: committed now; `duplicate`: the same text was committed before; `full`: the mailbox takes no more, nothing was kept. */
-export type DepositOutcome = 'stored' | 'duplicate' | 'full';
+/**
+ * `stored`: committed now; `duplicate`: the same text was committed before, and may have been read and taken away since; `full`:
+ * the mailbox takes no more; `blocked`: its owner wants nothing of this author. With the last two nothing was kept.
+ */
+export type DepositOutcome = 'stored' | 'duplicate' | 'full' | 'blocked';
 
 /** Where deposits go. */
 export interface DepositStore {
   /**
-   * Resolves after the commit. In one transaction the text is kept, the counts grow and the summary turns dirty.
+   * Resolves after the commit. In one transaction the text is kept, the counts grow and the summary turns dirty; a text that is
+   * due later changes neither.
    * @throws StoreUnavailable when nothing was or may have been kept
    */
   deposit(message: NewMessage): Promise<DepositOutcome>;
@@ -124,7 +133,7 @@ export interface RetrievalStore {
   /** Prolongs what `token` holds. */
   renewLease(token: LeaseToken, until: number): Promise<void>;
   /**
-   * Turns a text read; counts and dirty mark change in the same transaction.
+   * Turns a text read, or takes it away where nothing that was read is kept; counts and dirty mark change in the same transaction.
    * False when `token` no longer holds it: then nothing changed.
    */
   markRead(token: LeaseToken, id: number): Promise<boolean>;
@@ -190,6 +199,24 @@ export interface ExpiryStore {
   expireTexts(now: number, limit: number): Promise<number>;
   /** When the next one may be taken away, epoch ms; null when no text expires. */
   nextExpiryAt(): Promise<number | null>;
+}
+
+/** What takes read texts away whose time is over, and what was kept to know a text again. */
+export interface RetentionStore {
+  /** Takes away texts that were read at `before` (epoch ms) or sooner and are not saved, at most `limit`. How many there were. */
+  dropRead(before: number, limit: number): Promise<number>;
+  /** When the text read longest ago that is not saved was read, epoch ms; null when there is none. */
+  oldestReadAt(): Promise<number | null>;
+  /** Forgets what was remembered of texts that are gone, at most `limit`, where nobody sends them again any more. How many. */
+  forgetGone(now: number, limit: number): Promise<number>;
+}
+
+/** What lets scheduled texts become new when they are due. */
+export interface ScheduleStore {
+  /** Texts due at `now` (epoch ms) or sooner become new, at most `limit`: counts and dirty mark in the same transaction. How many. */
+  deliverScheduled(now: number, limit: number): Promise<number>;
+  /** When the next one is due, epoch ms; null when none is scheduled. */
+  nextScheduledAt(): Promise<number | null>;
 }
 
 /** The database did not do what was asked; the caller may try again later. */

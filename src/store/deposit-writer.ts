@@ -19,8 +19,9 @@ interface Deposit {
 }
 
 /** Columns that most texts leave empty are left out, which costs a commit without them nothing. */
-type NewRow = Omit<MessageRow, 'id' | 'read_at' | 'lease_token' | 'lease_until' | 'wrapper' | 'expires_at'> &
-  Partial<Pick<MessageRow, 'wrapper' | 'expires_at'>>;
+type NewRow = Omit<MessageRow, 'id' | 'read_at' | 'lease_token' | 'lease_until' | 'saved' | Optional> &
+  Partial<Pick<MessageRow, Optional>>;
+type Optional = 'wrapper' | 'expires_at' | 'deliver_at';
 
 /** Keeps deposits: text, counts, dirty mark and receipts in one transaction, many deposits to a commit. */
 export class DepositWriter {
@@ -45,7 +46,7 @@ export class DepositWriter {
     this.#group = new GroupCommit({
       database,
       operation: 'keep a text',
-      weight: ({ message }) => bytesOf(message),
+      weight: ({ message }) => weightOf(message),
       write: (trx, deposits) => this.#write(trx, deposits),
       onCommitted: (deposits) => {
         commits.add();
@@ -124,12 +125,20 @@ function rowOf(message: NewMessage, mailboxId: number, hash: Buffer): NewRow {
     urgent: message.urgent,
     sent_at: message.sentAt,
     received_at: message.receivedAt,
+    bytes: bytesOf(message),
     ...(message.wrapper === null ? {} : { wrapper: message.wrapper }),
     ...(message.expiresAt === null ? {} : { expires_at: message.expiresAt }),
+    ...(message.deliverAt === null ? {} : { deliver_at: message.deliverAt }),
   };
 }
 
-function bytesOf({ content, wrapper, receipts }: NewMessage): number {
-  const asked = receipts === null ? 0 : Buffer.byteLength(receipts.messageId);
-  return content.length + (wrapper?.length ?? 0) + asked;
+/** What a text takes of its mailbox's room. */
+function bytesOf({ content, wrapper, subject }: NewMessage): number {
+  return content.length + (wrapper?.length ?? 0) + Buffer.byteLength(subject);
+}
+
+/** What a text takes of a commit. */
+function weightOf(message: NewMessage): number {
+  const { receipts } = message;
+  return bytesOf(message) + (receipts === null ? 0 : Buffer.byteLength(receipts.messageId));
 }

@@ -3,6 +3,8 @@ import type { Database } from './database.ts';
 import { STORE_LIMITS } from './limits.ts';
 import type { AddressRow, MailboxRow } from './rows.ts';
 
+const COUNTS = ['new_count', 'old_count', 'new_urgent', 'old_urgent', 'scheduled_count', 'bytes'] as const;
+
 /** A mailbox as a transaction changes it, with its addresses and what was published for each. */
 export type LockedMailbox = MailboxRow & { readonly addresses: readonly AddressRow[] };
 
@@ -83,7 +85,7 @@ export async function saveChanged(
       })),
     )
     .onConflict('id')
-    .merge(['new_count', 'old_count', 'new_urgent', 'old_urgent', 'wanted_version', 'changed_at']);
+    .merge([...COUNTS, 'wanted_version', 'changed_at']);
   const due = mailboxes.flatMap(({ addresses }) =>
     addresses.map((address) => ({
       id: address.id,

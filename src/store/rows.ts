@@ -18,6 +18,10 @@ export interface MailboxRow {
   old_count: number;
   new_urgent: number;
   old_urgent: number;
+  /** Texts that are not due yet. */
+  scheduled_count: number;
+  /** Of all its texts, those too that are not due yet. */
+  bytes: number;
   wanted_version: number;
   changed_at: number;
 }
@@ -42,6 +46,12 @@ export interface MessageRow {
   wrapper: Buffer | null;
   /** Null for a text that was read: it expires no more. */
   expires_at: number | null;
+  /** When it is due; null once it is. */
+  deliver_at: number | null;
+  /** A read text that stays until its owner deletes it. */
+  saved: number | boolean;
+  /** What it takes of its mailbox's room. */
+  bytes: number;
 }
 
 /** A row of `receipt_request`: what the sender of a text wants to be told of it. */
@@ -177,6 +187,7 @@ export function messageOf(row: TextRow, owner: AddressOfRecord): StoredMessage {
     sentAt: row.sent_at,
     receivedAt: row.received_at,
     expiresAt: row.expires_at,
+    deliverAt: row.deliver_at,
     wrapper: row.wrapper,
     receipts: requestOf(row),
   };

@@ -44,6 +44,7 @@ async function deposits(bench: Bench): Promise<number> {
         sentAt: null,
         receivedAt: systemClock.now(),
         expiresAt: null,
+        deliverAt: null,
         wrapper: null,
         receipts: null,
       });

@@ -21,6 +21,7 @@ const kept: StoredMessage = {
   sentAt: null,
   receivedAt: Date.UTC(2026, 10, 21, 14, 3),
   expiresAt: null,
+  deliverAt: null,
   wrapper: null,
   receipts: null,
 };

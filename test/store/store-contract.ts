@@ -70,6 +70,7 @@ export function text(parts: Partial<NewMessage> = {}): NewMessage {
     sentAt: null,
     receivedAt: 1_700_000_000_000 + serial,
     expiresAt: null,
+    deliverAt: null,
     wrapper: null,
     receipts: null,
     ...parts,

@@ -1,4 +1,4 @@
-import type { Settings } from './config.ts';
+import type { Settings } from '../config.ts';
 
 /** One fault in the environment. */
 export interface ConfigFault {
@@ -60,6 +60,22 @@ export function conflicts(settings: Settings): ConfigFault[] {
   }
   if (settings.MESSAGE_ACCOUNT !== undefined && !settings.DOMAINS.includes(settings.MESSAGE_ACCOUNT.host)) {
     faults.push({ variable: 'MESSAGE_ACCOUNT', problem: 'its domain must be one of DOMAINS' });
+  }
+  const strangers = [...settings.MESSAGE_TTL.of.keys()].filter((name) => !settings.DOMAINS.includes(name));
+  if (strangers.length > 0) {
+    faults.push({ variable: 'MESSAGE_TTL', problem: `${strangers.join(', ')} must be among DOMAINS` });
+  }
+  if (settings.MAILBOX_MAX_BYTES < settings.MESSAGE_MAX_BYTES) {
+    faults.push({
+      variable: 'MAILBOX_MAX_BYTES',
+      problem: 'must hold one text of MESSAGE_MAX_BYTES at least',
+    });
+  }
+  if (settings.REG_EVENT_SERVER !== undefined && settings.DELIVERY === 'mailbox') {
+    faults.push({ variable: 'REG_EVENT_SERVER', problem: 'is for DELIVERY=push and DELIVERY=both' });
+  }
+  if (settings.DELIVERY === 'push' && settings.MWI_UNSOLICITED === 'on') {
+    faults.push({ variable: 'MWI_UNSOLICITED', problem: 'lights no lamp with DELIVERY=push' });
   }
   return faults;
 }

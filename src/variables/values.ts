@@ -123,3 +123,33 @@ export function wordsOf<W extends string>(allowed: readonly W[]): (text: string)
     allowed.find((candidate) => candidate.toLowerCase() === item.toLowerCase());
   return noneOr(listOf(word));
 }
+
+/** How long something lasts, seconds; some domains may have it their own way. */
+export interface SecondsByDomain {
+  readonly usual: number;
+  readonly of: ReadonlyMap<string, number>;
+}
+
+/** `SECONDS` and any number of `DOMAIN=SECONDS`, by commas; what is not said is 0. */
+export function secondsByDomain(text: string): SecondsByDomain | undefined {
+  let usual = 0;
+  const of = new Map<string, number>();
+  for (const item of items(text)) {
+    const [, name, digits = ''] = /^(?:([^=\s]+)=)?(\d{1,9})$/.exec(item) ?? [];
+    if (digits === '') return undefined;
+    const host = name === undefined ? undefined : domain(name);
+    if (name !== undefined && host === undefined) return undefined;
+    if (host === undefined) usual = Number(digits);
+    else of.set(host, Number(digits));
+  }
+  return { usual, of };
+}
+
+/** A name of the IANA time zone database, as it is spelled there. */
+export function timeZone(text: string): string | undefined {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
+}
