@@ -5,7 +5,8 @@ import { isMysql, ourTable } from './dialect.ts';
  * A text may be due later (`deliver_at`, null once it is), may be saved by its owner, and has a size, which its mailbox sums up.
  * `gone_text` knows a text again that is no more, for as long as it may be sent again. `preference` and `blocked_author` are what
  * an owner set. `registration` is who is online, and to whom texts are to be brought (`push_due_at`). `sender_notice` is who was
- * told lately that a text was kept.
+ * told lately that a text was kept. `display_request` is a `receipt_request` whose text was read and is no more: its author may
+ * still be told that it was on a screen.
  *
  * MySQL commits each statement by itself: whatever a crash left of an earlier run is found or made anew.
  */
@@ -50,6 +51,23 @@ export async function up(knex: Knex): Promise<void> {
     table.bigInteger('forget_at').notNullable();
     table.primary(['mailbox_id', 'unique_hash']);
     table.index(['forget_at'], 'gone_text_forgotten');
+  });
+
+  await knex.schema.createTable('display_request', (table) => {
+    ourTable(knex, table);
+    table.bigInteger('text_id').unsigned().primary();
+    table.bigInteger('mailbox_id').unsigned().notNullable().references('mailbox.id').onDelete('CASCADE');
+    table.string('author', 512).notNullable();
+    table.string('recipient', 400).notNullable();
+    table.specificType('imdn_hash', hash).notNullable();
+    table.text('imdn_id').notNullable();
+    table.string('dispositions', 100).notNullable();
+    table.text('date_time').nullable();
+    table.text('return_hop').nullable();
+    table.bigInteger('displayed_at').nullable();
+    table.bigInteger('forget_at').notNullable();
+    table.index(['mailbox_id', 'imdn_hash'], 'display_request_of_imdn');
+    table.index(['forget_at'], 'display_request_forgotten');
   });
 
   await knex.schema.createTable('preference', (table) => {
@@ -98,7 +116,14 @@ export async function up(knex: Knex): Promise<void> {
   });
 }
 
-const TABLES = ['sender_notice', 'registration', 'blocked_author', 'preference', 'gone_text'];
+const TABLES = [
+  'sender_notice',
+  'registration',
+  'blocked_author',
+  'preference',
+  'display_request',
+  'gone_text',
+];
 
 async function addColumn(
   knex: Knex,

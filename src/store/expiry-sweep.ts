@@ -36,7 +36,7 @@ export class ExpirySweep implements ExpiryStore {
   async expireTexts(now: number, limit: number): Promise<number> {
     let removed = 0;
     for (let left = limit; left > 0;) {
-      const most = Math.min(left, STORE_LIMITS.expiryBatch);
+      const most = Math.min(left, STORE_LIMITS.sweepBatch);
       const swept = await this.#database.transaction('take away texts that expired', (trx) =>
         this.#sweep(trx, now, most),
       );

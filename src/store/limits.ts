@@ -34,8 +34,10 @@ export const STORE_LIMITS = {
   receiptsPerMailbox: 2_000,
   /** Longest IMDN Message-ID, DateTime or hop of a receipt, bytes; who asks with a longer one is told nothing. */
   receiptField: 16_384,
-  /** Texts that expired taken away in one transaction. */
-  expiryBatch: 200,
+  /** Texts swept in one transaction: that expired, are due, or were read long enough ago. */
+  sweepBatch: 200,
+  /** How long a text that is gone is known again: whoever did not get our answer has sent it anew by then. */
+  resendWindow: 86_400_000,
   /** Attempts of a transaction that lost against another one, and the longest pause after the first; later ones grow. */
   attempts: 9,
   retryPause: 50,

@@ -71,6 +71,20 @@ export interface ReceiptRequestRow {
   displayed_at: number | null;
 }
 
+/** A row of `display_request`: as {@link ReceiptRequestRow}, of a text that was read and is no more. */
+export interface DisplayRequestRow extends ReceiptRequestRow {
+  author: string;
+  forget_at: number;
+}
+
+/** A row of `gone_text`: a text that is no more, for as long as its sender may send it again. */
+export interface GoneTextRow {
+  mailbox_id: number;
+  unique_hash: Buffer;
+  /** Epoch ms. */
+  forget_at: number;
+}
+
 /** A row of `receipt`: one that is to be sent. */
 export interface ReceiptRow {
   id: number;

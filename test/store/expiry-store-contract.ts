@@ -164,7 +164,7 @@ export function expiryStoreContract(newUrl: () => Promise<string>): void {
     });
 
     it('goes within the limit, those that are too old for longest first, however many', async () => {
-      const many = STORE_LIMITS.expiryBatch * 2 + 10;
+      const many = STORE_LIMITS.sweepBatch * 2 + 10;
       await Promise.all(
         Array.from({ length: many }, (_, i) =>
           store.deposit(
