@@ -12,6 +12,11 @@ export const IM_LIMITS = {
   xmlBytes: 16_384,
   /** Tags, attributes, comments and the like in one XML body; more is no receipt. */
   xmlMarkup: 200,
+  /** The same of one document of registration information: a contact has some twenty, and 1,000 bytes. */
+  regInfoBytes: 131_072,
+  regInfoMarkup: 2_500,
+  /** Registrations and contacts read of one such document. */
+  regInfoContacts: 100,
   /** Codings named by one Content-Encoding. */
   contentCodings: 3,
   /** Longest message summary read, characters. */

@@ -16,6 +16,8 @@ export interface XmlElement {
   readonly name: string;
   /** '' when it is in none. */
   readonly namespace: string;
+  /** Values of the attributes that are in no namespace, by name. */
+  readonly attributes: ReadonlyMap<string, string>;
   readonly children: readonly XmlElement[];
   /** All text within, blanks at its ends left out. */
   readonly text: string;
@@ -28,7 +30,23 @@ interface DomNode {
   readonly namespaceURI?: string | null;
   readonly textContent: string | null;
   readonly childNodes: Iterable<DomNode>;
+  readonly attributes?: Iterable<DomAttribute>;
 }
+
+interface DomAttribute {
+  readonly localName: string;
+  readonly namespaceURI: string | null;
+  readonly value: string;
+}
+
+/** How large a document may be. */
+export interface XmlBounds {
+  readonly bytes: number;
+  /** Tags, attributes, comments and the like. */
+  readonly markup: number;
+}
+
+const SMALL: XmlBounds = { bytes: IM_LIMITS.xmlBytes, markup: IM_LIMITS.xmlMarkup };
 
 const ELEMENT_NODE = 1;
 
@@ -37,13 +55,13 @@ const ELEMENT_NODE = 1;
  * such: so there are no entities to expand (RFC 3023 §10) and no nesting that exhausts the stack.
  * @throws MalformedXml
  */
-export function parseXml(bytes: Uint8Array): XmlElement {
-  if (bytes.length > IM_LIMITS.xmlBytes) throw new MalformedXml(`more than ${IM_LIMITS.xmlBytes} bytes`);
+export function parseXml(bytes: Uint8Array, bounds: XmlBounds = SMALL): XmlElement {
+  if (bytes.length > bounds.bytes) throw new MalformedXml(`more than ${bounds.bytes} bytes`);
   const text = decodeText(bytes).trim();
   if (!text.startsWith('<')) throw new MalformedXml('it does not begin with markup');
   if (/<!DOCTYPE|<!ENTITY/i.test(text)) throw new MalformedXml('it has a document type');
   // The parser looks at an element's attributes once for each of them.
-  if (count(text, '<') + count(text, '=') > IM_LIMITS.xmlMarkup) throw new MalformedXml('too much markup');
+  if (count(text, '<') + count(text, '=') > bounds.markup) throw new MalformedXml('too much markup');
   const root = [...parseDocument(text).childNodes].find(({ nodeType }) => nodeType === ELEMENT_NODE);
   if (root === undefined) throw new MalformedXml('it has no element');
   return readElement(root);
@@ -65,6 +83,11 @@ function readElement(node: DomNode): XmlElement {
   return {
     name: node.localName ?? '',
     namespace: node.namespaceURI ?? '',
+    attributes: new Map(
+      [...(node.attributes ?? [])]
+        .filter(({ namespaceURI }) => namespaceURI === null)
+        .map(({ localName, value }) => [localName, value]),
+    ),
     children: [...node.childNodes].filter(({ nodeType }) => nodeType === ELEMENT_NODE).map(readElement),
     text: (node.textContent ?? '').trim(),
   };
