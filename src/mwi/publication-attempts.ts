@@ -15,7 +15,7 @@ import type { PublicationSurroundings, Settlement } from './publication-machine.
 import { PublicationMemories } from './publication-memory.ts';
 import { refusalAdvice } from './refusal-advice.ts';
 import type { SummaryBodySettings } from './summary-body.ts';
-import { Waits } from './waits.ts';
+import { Waits } from '../core/waits.ts';
 
 export interface PublicationAttemptsOptions {
   readonly store: SummaryStore;

@@ -8,7 +8,7 @@ import type { AttemptOutcome, PublicationAttemptsOptions } from './publication-a
 import { PublicationAttempts } from './publication-attempts.ts';
 import { PublishPace } from './publish-pace.ts';
 import { ServerWatch } from './server-watch.ts';
-import { Waits } from './waits.ts';
+import { Waits } from '../core/waits.ts';
 
 /** Keeps the presence server told of what every lamp should say. */
 export interface Publisher {

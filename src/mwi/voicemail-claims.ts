@@ -4,7 +4,7 @@ import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
 import { backoff } from '../core/backoff.ts';
-import { DueQueue } from './due-queue.ts';
+import { DueQueue } from '../core/due-queue.ts';
 import type { VoicemailStore } from './ports.ts';
 import { VOICEMAIL_LIMITS } from './voicemail-limits.ts';
 

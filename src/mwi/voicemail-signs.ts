@@ -6,7 +6,7 @@ import { MWI_LIMITS } from './limits.ts';
 import type { PublishPace } from './publish-pace.ts';
 import { voicemailAdvice } from './voicemail-advice.ts';
 import { VOICEMAIL_LIMITS } from './voicemail-limits.ts';
-import type { RefreshResponse, SubscribeResponse } from './voicemail-ports.ts';
+import type { RefreshResponse, SubscribeResponse } from '../subscription/ports.ts';
 
 /** What the answers to our SUBSCRIBEs tell of the voicemail as a whole: sets the pace, and tells people once. */
 export class VoicemailSigns {

@@ -4,33 +4,25 @@ import { DeadlineExceeded } from '../core/deadline.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
-import { DueQueue } from './due-queue.ts';
+import type {
+  RefreshResponse,
+  SubscribeResponse,
+  SubscribeSilence,
+  Subscription,
+} from '../subscription/ports.ts';
+import type { Watch, WatchSurroundings, WatchTurn } from '../subscription/watch.ts';
+import { NEW_WATCH, afterNotify, afterRefresh, afterSubscribe, dueStep } from '../subscription/watch.ts';
+import { DueQueue } from '../core/due-queue.ts';
 import type { VoicemailStore } from './ports.ts';
 import { PublishPace } from './publish-pace.ts';
 import { VoicemailClaims } from './voicemail-claims.ts';
 import { VoicemailIntake } from './voicemail-intake.ts';
 import { VOICEMAIL_LIMITS } from './voicemail-limits.ts';
-import type {
-  RefreshResponse,
-  SubscribeResponse,
-  SubscribeSilence,
-  SummaryNotification,
-  SummarySubscriber,
-  SummarySubscription,
-} from './voicemail-ports.ts';
+import type { SummaryNotification, SummarySubscriber } from './voicemail-ports.ts';
 import { VoicemailReports } from './voicemail-reports.ts';
 import { VoicemailSigns } from './voicemail-signs.ts';
-import type { Watch, WatchSurroundings, WatchTurn } from './voicemail-watch.ts';
-import {
-  NEW_WATCH,
-  afterNotify,
-  afterRefresh,
-  afterSubscribe,
-  dueStep,
-  isWithdrawn,
-  standsUntil,
-} from './voicemail-watch.ts';
-import { Waits } from './waits.ts';
+import { isWithdrawn, standsUntil } from './voicemail-standing.ts';
+import { Waits } from '../core/waits.ts';
 
 /** Keeps us told of what the voicemail says of every user who has a mailbox. */
 export interface VoicemailWatcher {
@@ -63,7 +55,7 @@ export interface VoicemailWatcherOptions {
 interface Entry {
   readonly user: AddressOfRecord;
   watch: Watch;
-  subscription: SummarySubscription | undefined;
+  subscription: Subscription | undefined;
   /** The SUBSCRIBE whose NOTIFYs are believed. */
   attempt: object | undefined;
 }
@@ -241,7 +233,7 @@ class Watcher implements VoicemailWatcher {
     this.#turn(entry, afterSubscribe(entry.watch, response, this.#surroundings()));
   }
 
-  async #refresh(entry: Entry, subscription: SummarySubscription): Promise<void> {
+  async #refresh(entry: Entry, subscription: Subscription): Promise<void> {
     const sentAt = this.#options.clock.now();
     const response = await this.#bounded<RefreshResponse>(
       subscription.refresh(this.#lifetime()),

@@ -1,12 +1,8 @@
 import type { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import type { Clock, Timer } from '../../src/core/clock.ts';
 import { pause } from '../../src/core/clock.ts';
-import type {
-  RefreshResponse,
-  SubscribeResponse,
-  SummaryNotification,
-  SummarySubscriber,
-} from '../../src/mwi/voicemail-ports.ts';
+import type { SummaryNotification, SummarySubscriber } from '../../src/mwi/voicemail-ports.ts';
+import type { RefreshResponse, SubscribeResponse } from '../../src/subscription/ports.ts';
 
 /** What the voicemail does with the next SUBSCRIBE; without a script it is a good one. */
 export type SubscribeFault =

@@ -6,7 +6,7 @@ import { DeadlineExceeded } from '../../src/core/deadline.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import { systemRandom } from '../../src/core/random.ts';
-import type { SummaryNotification, SummarySubscription } from '../../src/mwi/voicemail-ports.ts';
+import type { SummaryNotification } from '../../src/mwi/voicemail-ports.ts';
 import type { PresenceServer } from '../../src/presence/ports.ts';
 import { startPresenceServer } from '../../src/presence/presence-server.ts';
 import type { AdmissionPolicy } from '../../src/sip/admission.ts';
@@ -17,6 +17,7 @@ import { TrustedProxies } from '../../src/sip/trust.ts';
 import { voicemailNotifyRoute } from '../../src/sip/voicemail-notify-route.ts';
 import type { SipNode } from '../doubles/sip-node.ts';
 import { startSipNode } from '../doubles/sip-node.ts';
+import type { Subscription } from '../../src/subscription/ports.ts';
 import { freePort } from '../peers/ports.ts';
 import type { RawMessage } from '../peers/raw-sip.ts';
 import { RawSip } from '../peers/raw-sip.ts';
@@ -56,7 +57,7 @@ describe('our subscription to a message summary', function () {
     });
   }
 
-  async function accepted(expires = 600): Promise<SummarySubscription & { readonly granted: number }> {
+  async function accepted(expires = 600): Promise<Subscription & { readonly granted: number }> {
     const response = await subscriber.subscribe(ALICE, expires, listen);
     if (response.kind !== 'accepted') throw new Error(JSON.stringify(response));
     return { ...response.subscription, granted: response.expires };

@@ -1,25 +1,20 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { VOICEMAIL_LIMITS } from '../../src/mwi/voicemail-limits.ts';
-import type {
-  RefreshResponse,
-  SubscribeResponse,
-  SummaryNotification,
-  SummarySubscription,
-} from '../../src/mwi/voicemail-ports.ts';
-import type { Watch, WatchSurroundings, WatchTurn } from '../../src/mwi/voicemail-watch.ts';
+import type { SummaryNotification } from '../../src/mwi/voicemail-ports.ts';
+import { isWithdrawn, standsUntil } from '../../src/mwi/voicemail-standing.ts';
+import type { RefreshResponse, SubscribeResponse, Subscription } from '../../src/subscription/ports.ts';
+import type { Watch, WatchSurroundings, WatchTurn } from '../../src/subscription/watch.ts';
 import {
   NEW_WATCH,
   afterNotify,
   afterRefresh,
   afterSubscribe,
   dueStep,
-  isWithdrawn,
-  standsUntil,
-} from '../../src/mwi/voicemail-watch.ts';
+} from '../../src/subscription/watch.ts';
 
 const NOW = 1_700_000_000_000;
-const NO_SUBSCRIPTION = {} as SummarySubscription;
+const NO_SUBSCRIPTION = {} as Subscription;
 
 function at(now: number, fraction = 0.5): WatchSurroundings {
   return { now, expires: 3600, fraction: () => fraction };

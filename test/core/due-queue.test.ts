@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { DueQueue } from '../../src/mwi/due-queue.ts';
+import { DueQueue } from '../../src/core/due-queue.ts';
 
 describe('the queue of what is due', () => {
   it('hands out, whatever was put in, moved and taken out, what is due first, and each item once', () => {

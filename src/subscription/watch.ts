@@ -1,14 +1,9 @@
 import { backoff } from '../core/backoff.ts';
-import { VOICEMAIL_LIMITS } from './voicemail-limits.ts';
-import type {
-  RefreshResponse,
-  SubscribeRejection,
-  SubscribeResponse,
-  SummaryNotification,
-} from './voicemail-ports.ts';
+import { SUBSCRIPTION_LIMITS } from './limits.ts';
+import type { RefreshResponse, SubscribeRejection, SubscribeResponse, SubscriptionNotice } from './ports.ts';
 
 /*
- * Our subscription to what the voicemail says of one user (RFC 6665 §4.1).
+ * A subscription of ours to what a notifier says of one user (RFC 6665 §4.1).
  *
  *               due: SUBSCRIBE                 2xx                      NOTIFY
  *   ┌─────────┐ ─────────────> ┌────────┐ ───────────> ┌──────────┐ ───────────> ┌──────────┐
@@ -38,7 +33,7 @@ export type Watch =
       readonly endsAt: number;
       readonly heard: boolean;
       /** The NOTIFY that ended the subscription before its 2xx came. */
-      readonly ended: SummaryNotification | null;
+      readonly ended: SubscriptionNotice | null;
     }
   | {
       readonly phase: 'subscribed' | 'refreshing';
@@ -76,7 +71,7 @@ export interface WatchTurn {
   readonly drop?: true;
   /** Nothing is to be expected before `dueAt`: any node may take the watch then. */
   readonly letGo?: true;
-  /** Seconds the voicemail wants at least, for every subscription to come. */
+  /** Seconds the notifier wants at least, for every subscription to come. */
   readonly minExpires?: number;
   /** The status of a refusal that somebody has to look at. */
   readonly refusedWith?: number;
@@ -158,7 +153,7 @@ export function afterRefresh(
 /** What follows from a NOTIFY; what its body says is not looked at here. */
 export function afterNotify(
   watch: Watch,
-  notification: SummaryNotification,
+  notification: SubscriptionNotice,
   surroundings: WatchSurroundings,
 ): WatchTurn {
   const { now } = surroundings;
@@ -175,41 +170,29 @@ export function afterNotify(
   return watch.phase === 'refreshing' ? { watch: heard, dueAt: null } : granted(heard, surroundings);
 }
 
-/** How long what a NOTIFY says stands, epoch ms: until the subscription ends, and a grace to find the voicemail again. */
-export function standsUntil(watch: Watch, notification: SummaryNotification, now: number): number {
-  const { state, expires } = notification;
-  const known = watch.phase === 'unasked' ? now : watch.endsAt;
-  const end = state === 'terminated' || expires === null ? known : now + boundedLife(expires);
-  return Math.max(end, now) + VOICEMAIL_LIMITS.grace;
-}
-
-/** The notifier says that there is no mailbox of this user any more: what it said of it is void (RFC 6665 §4.1.3). */
-export function isWithdrawn({ state, reason }: SummaryNotification): boolean {
-  return state === 'terminated' && reason === 'noresource';
-}
-
 function granted(watch: Standing, { fraction }: WatchSurroundings): WatchTurn {
-  const { notifyDeadline } = VOICEMAIL_LIMITS;
+  const { notifyDeadline } = SUBSCRIPTION_LIMITS;
   if (!watch.heard) return { watch, dueAt: watch.sentAt + notifyDeadline };
   return { watch, dueAt: refreshAt(watch, fraction()) };
 }
 
 /** Spread over the end of the life, yet early enough that a lost answer is noticed before it is over. */
 function refreshAt({ sentAt, endsAt }: Standing, fraction: number): number {
-  const { refreshWindow, refreshLead, minRefresh } = VOICEMAIL_LIMITS;
+  const { refreshWindow, refreshLead, minRefresh } = SUBSCRIPTION_LIMITS;
   const life = endsAt - sentAt;
   const spread = refreshWindow.from + (refreshWindow.to - refreshWindow.from) * fraction;
   return sentAt + Math.max(Math.min(life * spread, Math.max(life - refreshLead, life / 2)), minRefresh);
 }
 
-function boundedLife(seconds: number): number {
-  return Math.min(Math.max(seconds, 0), VOICEMAIL_LIMITS.longestExpires) * 1000;
+/** A lifetime as it is believed, ms. */
+export function boundedLife(seconds: number): number {
+  return Math.min(Math.max(seconds, 0), SUBSCRIPTION_LIMITS.longestExpires) * 1000;
 }
 
 /** RFC 6665 §4.1.3: what each reason asks of us. */
 function terminated(
   watch: Standing,
-  { reason, retryAfter }: SummaryNotification,
+  { reason, retryAfter }: SubscriptionNotice,
   surroundings: WatchSurroundings,
 ): WatchTurn {
   const { now, fraction } = surroundings;
@@ -220,7 +203,8 @@ function terminated(
       return { ...refused(surroundings), drop: true };
     case 'probation':
     case 'giveup': {
-      const pause = retryPause(retryAfter ?? undefined) ?? VOICEMAIL_LIMITS.probation * (1 + fraction() / 2);
+      const pause =
+        retryPause(retryAfter ?? undefined) ?? SUBSCRIPTION_LIMITS.probation * (1 + fraction() / 2);
       return { watch: { phase: 'unasked', failures: watch.failures }, dueAt: now + pause, drop: true };
     }
     default: {
@@ -234,9 +218,9 @@ function terminated(
 /** The subscription is gone: anew at once, unless it was gone as soon as it stood, again and again. */
 function lost({ since, failures }: Standing, surroundings: WatchSurroundings): WatchTurn {
   const { now, fraction } = surroundings;
-  const wasQuick = now - since < VOICEMAIL_LIMITS.quickEnd;
+  const wasQuick = now - since < SUBSCRIPTION_LIMITS.quickEnd;
   const count = wasQuick ? failures + 1 : 0;
-  const pause = count <= 1 ? 0 : backoff(VOICEMAIL_LIMITS.backoff, count - 1, fraction());
+  const pause = count <= 1 ? 0 : backoff(SUBSCRIPTION_LIMITS.backoff, count - 1, fraction());
   return { watch: { phase: 'unasked', failures: count }, dueAt: now + pause, drop: true };
 }
 
@@ -244,7 +228,7 @@ type Advice = Pick<SubscribeRejection, 'retryAfter'>;
 
 /** Retry-After as a pause, ms. */
 function retryPause(seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : Math.min(seconds * 1000, VOICEMAIL_LIMITS.retryAfterCeiling);
+  return seconds === undefined ? undefined : Math.min(seconds * 1000, SUBSCRIPTION_LIMITS.retryAfterCeiling);
 }
 
 function failedAgain(
@@ -253,14 +237,17 @@ function failedAgain(
   { now, fraction }: WatchSurroundings,
 ): WatchTurn {
   const count = failures + 1;
-  const pause = Math.max(backoff(VOICEMAIL_LIMITS.backoff, count, fraction()), retryPause(retryAfter) ?? 0);
+  const pause = Math.max(
+    backoff(SUBSCRIPTION_LIMITS.backoff, count, fraction()),
+    retryPause(retryAfter) ?? 0,
+  );
   return { watch: { phase: 'unasked', failures: count }, dueAt: now + pause };
 }
 
 /** Nothing changes by itself: after a long while, by whoever takes the watch then. */
 function refused(
   { now, fraction }: WatchSurroundings,
-  retry: number = VOICEMAIL_LIMITS.refusedRetry,
+  retry: number = SUBSCRIPTION_LIMITS.refusedRetry,
 ): WatchTurn {
   const pause = retry * (1 + fraction() / 2);
   return { watch: NEW_WATCH, dueAt: now + pause, letGo: true };
@@ -277,7 +264,7 @@ function rejected(
     return { watch: { phase: 'unasked', failures }, dueAt: surroundings.now, minExpires: longer };
   }
   if (mayPass(status)) return failedAgain(failures, response, surroundings);
-  const { refusedRetry, unservedRetry } = VOICEMAIL_LIMITS;
+  const { refusedRetry, unservedRetry } = SUBSCRIPTION_LIMITS;
   const retry = UNSERVED.has(status) ? unservedRetry : refusedRetry;
   return { ...refused(surroundings, retry), refusedWith: status };
 }
@@ -291,7 +278,7 @@ function longerLife(
   { expires }: WatchSurroundings,
 ): number | undefined {
   if (status !== 423 || minExpires === undefined) return undefined;
-  return minExpires > expires && minExpires <= VOICEMAIL_LIMITS.longestExpires ? minExpires : undefined;
+  return minExpires > expires && minExpires <= SUBSCRIPTION_LIMITS.longestExpires ? minExpires : undefined;
 }
 
 /** What says more of the moment than of the request. */
