@@ -41,6 +41,7 @@ import { TrustedProxies } from './sip/trust.ts';
 import type { Store, StoreOptions } from './store/store.ts';
 import { openStore } from './store/store.ts';
 import { sipCredentials } from './sip-credentials.ts';
+import { storeSettings } from './store-settings.ts';
 import { summarySettings } from './summary-settings.ts';
 
 /** Longest wait for callers to answer that their calls end when the program stops, ms. */
@@ -251,11 +252,7 @@ async function open(
   if (file !== undefined && file !== ':memory:') await mkdir(dirname(file), { recursive: true });
   return await openStore({
     ...surroundings,
-    url: config.DATABASE_URL,
-    limits: {
-      maxNewMessages: config.MAILBOX_MAX_MESSAGES,
-      maxMessageBytes: config.MESSAGE_MAX_BYTES,
-    },
+    ...storeSettings(config),
     ...callbacks,
   });
 }

@@ -21,6 +21,7 @@ import { printStatus } from './ops/status.ts';
 import { serve } from './serve.ts';
 import type { Store } from './store/store.ts';
 import { openStore } from './store/store.ts';
+import { storeSettings } from './store-settings.ts';
 import { summarySettings } from './summary-settings.ts';
 
 /** The command cannot do what was asked. */
@@ -186,8 +187,7 @@ async function withStore(
     throw new CommandRefused(`there is no database ${file}: the server makes it when it starts`);
   }
   const store = await openStore({
-    url: config.DATABASE_URL,
-    limits: { maxNewMessages: config.MAILBOX_MAX_MESSAGES, maxMessageBytes: config.MESSAGE_MAX_BYTES },
+    ...storeSettings(config),
     clock: systemClock,
     random: systemRandom,
     logger: silentLogger,

@@ -311,7 +311,8 @@ describe('receipts, from the phone’s side', function () {
       const bob = await phone(BOB, 9);
       const store = await openStore({
         url,
-        limits: { maxNewMessages: 10, maxMessageBytes: 1_000 },
+        limits: { maxTexts: 10, maxBytes: 100_000_000, maxMessageBytes: 1_000, dropRead: false },
+        keepsRead: true,
         clock: systemClock,
         random: systemRandom,
         logger: silentLogger,
@@ -361,7 +362,8 @@ describe('receipts, from the phone’s side', function () {
     const DESK = 'sip:1001@example.test';
     const book = await openStore({
       url: `sqlite:${app.folder}/mailbox.db`,
-      limits: { maxNewMessages: 10, maxMessageBytes: 1_000 },
+      limits: { maxTexts: 10, maxBytes: 100_000_000, maxMessageBytes: 1_000, dropRead: false },
+      keepsRead: true,
       clock: systemClock,
       random: systemRandom,
       logger: silentLogger,

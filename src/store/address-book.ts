@@ -4,6 +4,7 @@ import type { AddressBook, AliasOutcome } from '../mailbox/ports.ts';
 import type { Database } from './database.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
 import { idsOf, lockMailboxes, saveChanged } from './dirty-marks.ts';
+import { moveSettings } from './mailbox-merge.ts';
 import type { MailboxRow, MessageRow } from './rows.ts';
 import { ownerOf } from './rows.ts';
 
@@ -74,7 +75,8 @@ export class MailboxAddresses implements AddressBook {
       await trx('receipt_request').whereIn('text_id', ids).delete();
       await trx('message').whereIn('id', ids).delete();
     }
-    for (const table of ['message', 'receipt_request', 'receipt', 'address']) {
+    await moveSettings(trx, from.id, into.id);
+    for (const table of ['message', 'receipt_request', 'display_request', 'receipt', 'address']) {
       await trx(table).where({ mailbox_id: from.id }).update({ mailbox_id: into.id });
     }
     await trx('mailbox').where({ id: from.id }).delete();
@@ -95,16 +97,22 @@ export class MailboxAddresses implements AddressBook {
 async function recount(
   trx: Knex.Transaction,
   mailboxId: number,
-): Promise<Pick<MailboxRow, 'new_count' | 'old_count' | 'new_urgent' | 'old_urgent'>> {
+): Promise<
+  Pick<MailboxRow, 'new_count' | 'old_count' | 'new_urgent' | 'old_urgent' | 'scheduled_count' | 'bytes'>
+> {
   const texts = trx('message').where({ mailbox_id: mailboxId });
   const count = async (query: Knex.QueryBuilder): Promise<number> => {
     const [row]: { texts?: number }[] = await query.count({ texts: '*' });
     return row?.texts ?? 0;
   };
+  const due = texts.clone().whereNull('deliver_at');
+  const [sum]: { bytes?: number | string | null }[] = await texts.clone().sum({ bytes: 'bytes' });
   return {
-    new_count: await count(texts.clone().whereNull('read_at')),
-    old_count: await count(texts.clone().whereNotNull('read_at')),
-    new_urgent: await count(texts.clone().whereNull('read_at').where({ urgent: true })),
-    old_urgent: await count(texts.clone().whereNotNull('read_at').where({ urgent: true })),
+    new_count: await count(due.clone().whereNull('read_at')),
+    old_count: await count(due.clone().whereNotNull('read_at')),
+    new_urgent: await count(due.clone().whereNull('read_at').where({ urgent: true })),
+    old_urgent: await count(due.clone().whereNotNull('read_at').where({ urgent: true })),
+    scheduled_count: await count(texts.clone().whereNotNull('deliver_at')),
+    bytes: Number(sum?.bytes ?? 0),
   };
 }

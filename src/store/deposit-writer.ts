@@ -6,11 +6,14 @@ import type { DepositOutcome, NewMessage } from '../mailbox/ports.ts';
 import type { Database } from './database.ts';
 import { RowsMoved } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
-import { idsOf, lockMailboxes, saveChanged } from './dirty-marks.ts';
+import { idsOf, lockMailboxes, saveChanged, saveCounts } from './dirty-marks.ts';
 import { GroupCommit } from './group-commit.ts';
-import type { ReceiptWriter } from './receipt-writer.ts';
+import type { RoomLimits } from './mailbox-room.ts';
+import { MailboxRoom } from './mailbox-room.ts';
+import type { KeptText, ReceiptWriter, WrittenReceipts } from './receipt-writer.ts';
 import { NO_RECEIPTS } from './receipt-writer.ts';
 import type { MessageRow } from './rows.ts';
+import { ownerOf } from './rows.ts';
 
 /** A text, and the hash of what makes it the same text when it is sent again. */
 interface Deposit {
@@ -23,36 +26,53 @@ type NewRow = Omit<MessageRow, 'id' | 'read_at' | 'lease_token' | 'lease_until' 
   Partial<Pick<MessageRow, Optional>>;
 type Optional = 'wrapper' | 'expires_at' | 'deliver_at';
 
+export interface DepositWriterOptions {
+  readonly database: Database;
+  readonly room: RoomLimits;
+  readonly receipts: ReceiptWriter;
+  readonly metrics: Metrics;
+  /** A commit changed what this owner's lamp should say. */
+  readonly onDirty: (owner: AddressOfRecord) => void;
+  /** A commit kept a text that is due later. */
+  readonly onScheduled: () => void;
+}
+
+/** What one transaction wrote, for after its commit. */
+interface Written {
+  readonly told: WrittenReceipts;
+  /** Owners whose lamps changed. */
+  readonly dirty: readonly AddressOfRecord[];
+  readonly isScheduled: boolean;
+  /** Read texts that gave way. */
+  readonly dropped: number;
+}
+
+const NOTHING_WRITTEN: Written = { told: NO_RECEIPTS, dirty: [], isScheduled: false, dropped: 0 };
+
 /** Keeps deposits: text, counts, dirty mark and receipts in one transaction, many deposits to a commit. */
 export class DepositWriter {
-  readonly #database: Database;
-  readonly #maxNewMessages: number;
-  readonly #receipts: ReceiptWriter;
+  readonly #options: DepositWriterOptions;
   readonly #group: GroupCommit<Deposit, DepositOutcome>;
-  /** What the latest transaction wrote of them. */
-  #told = NO_RECEIPTS;
+  /** What the latest transaction wrote. */
+  #written = NOTHING_WRITTEN;
 
-  constructor(
-    database: Database,
-    maxNewMessages: number,
-    receipts: ReceiptWriter,
-    metrics: Metrics,
-    onDirty: (owner: AddressOfRecord) => void,
-  ) {
-    this.#database = database;
-    this.#maxNewMessages = maxNewMessages;
-    this.#receipts = receipts;
+  constructor(options: DepositWriterOptions) {
+    this.#options = options;
+    const { database, receipts, metrics, onDirty, onScheduled } = options;
     const commits = metrics.counter('store_commits_total', 'Commits of deposits');
+    const dropped = metrics.counter('texts_dropped_total', 'Read texts that are gone, by why', ['reason']);
     this.#group = new GroupCommit({
       database,
       operation: 'keep a text',
       weight: ({ message }) => weightOf(message),
       write: (trx, deposits) => this.#write(trx, deposits),
-      onCommitted: (deposits) => {
+      onCommitted: () => {
+        const written = this.#written;
         commits.add();
-        receipts.committed(this.#told);
-        const owners = new Map(deposits.map(({ message }) => [message.owner.toString(), message.owner]));
-        for (const owner of owners.values()) onDirty(owner);
+        receipts.committed(written.told);
+        if (written.dropped > 0) dropped.add({ reason: 'full' }, written.dropped);
+        for (const owner of written.dirty) onDirty(owner);
+        if (written.isScheduled) onScheduled();
       },
     });
   }
@@ -64,41 +84,65 @@ export class DepositWriter {
   }
 
   async #write(trx: Knex.Transaction, batch: readonly Deposit[]): Promise<DepositOutcome[]> {
+    const { database, receipts } = this.#options;
+    const now = database.clock.now();
     const aors = [...new Set(batch.map(({ message }) => message.owner.toString()))].sort();
     const ids = await idsOf(trx, aors, true);
-    const locked = await lockMailboxes(this.#database, trx, ids.values());
+    const locked = await lockMailboxes(database, trx, ids.values());
     const mailboxes = new Map(locked.map((mailbox) => [mailbox.id, mailbox]));
-    const known = await this.#known(trx, locked, batch);
-    const rows: NewRow[] = [];
-    const kept: { message: NewMessage; mailbox_id: number; unique_hash: Buffer }[] = [];
-    const changed = new Set<LockedMailbox>();
-    const outcomes = batch.map(({ message, hash }): DepositOutcome => {
+    const known = await knownTexts(trx, locked, batch, now);
+    const blocked = await blockedAuthors(trx, locked, batch);
+    const room = new MailboxRoom(database, trx, this.#options.room);
+    const kept: (KeptText & { readonly mailbox: LockedMailbox })[] = [];
+    const outcomes: DepositOutcome[] = [];
+    const lit = new Set<LockedMailbox>();
+    for (const { message, hash } of batch) {
       const mailbox = mailboxes.get(ids.get(message.owner.toString()) ?? -1);
       if (mailbox === undefined) throw new RowsMoved();
-      const key = `${mailbox.id} ${hash.toString('hex')}`;
-      if (known.has(key)) return 'duplicate';
-      if (mailbox.new_count >= this.#maxNewMessages) return 'full';
+      const key = keyOf(mailbox.id, hash);
+      const old = mailbox.old_count;
+      const outcome: DepositOutcome = known.has(key)
+        ? 'duplicate'
+        : blocked.has(`${mailbox.id} ${message.author}`)
+          ? 'blocked'
+          : (await room.isFor(mailbox, bytesOf(message)))
+            ? 'stored'
+            : 'full';
+      outcomes.push(outcome);
+      if (outcome !== 'stored') continue;
       known.add(key);
-      mailbox.new_count += 1;
-      if (message.urgent) mailbox.new_urgent += 1;
-      changed.add(mailbox);
-      rows.push(rowOf(message, mailbox.id, hash));
-      kept.push({ message, mailbox_id: mailbox.id, unique_hash: hash });
-      return 'stored';
-    });
-    if (rows.length > 0) await trx('message').insert(rows);
-    const now = this.#database.clock.now();
-    this.#told = await this.#receipts.keepRequests(trx, kept, now);
-    await saveChanged(trx, [...changed], now);
+      putIn(mailbox, message);
+      if (message.deliverAt === null || mailbox.old_count < old) lit.add(mailbox);
+      kept.push({ message, mailbox, mailbox_id: mailbox.id, unique_hash: hash });
+    }
+    const dropped = await room.drop(now);
+    if (kept.length > 0) await trx('message').insert(kept.map(rowOf));
+    const told = await receipts.keepRequests(trx, kept, now);
+    const changed = new Set(kept.map(({ mailbox }) => mailbox));
+    await saveChanged(trx, [...lit], now);
+    await saveCounts(
+      trx,
+      [...changed].filter((mailbox) => !lit.has(mailbox)),
+    );
+    this.#written = {
+      told,
+      dirty: [...lit].map(({ aor }) => ownerOf(aor)),
+      isScheduled: kept.some(({ message }) => message.deliverAt !== null),
+      dropped,
+    };
     return outcomes;
   }
+}
 
-  async #known(
-    trx: Knex.Transaction,
-    mailboxes: readonly LockedMailbox[],
-    batch: readonly Deposit[],
-  ): Promise<Set<string>> {
-    const rows = await trx<MessageRow>('message')
+/** Those of a batch that are in their mailboxes, or were not long ago. */
+async function knownTexts(
+  trx: Knex.Transaction,
+  mailboxes: readonly LockedMailbox[],
+  batch: readonly Deposit[],
+  now: number,
+): Promise<Set<string>> {
+  const of = (table: 'message' | 'gone_text'): Knex.QueryBuilder =>
+    trx(table)
       .whereIn(
         'mailbox_id',
         mailboxes.map(({ id }) => id),
@@ -108,14 +152,45 @@ export class DepositWriter {
         batch.map(({ hash }) => hash),
       )
       .select('mailbox_id', 'unique_hash');
-    return new Set(rows.map((row) => `${row.mailbox_id} ${row.unique_hash.toString('hex')}`));
-  }
+  const gone = of('gone_text').where('forget_at', '>', now);
+  const rows = (await of('message').unionAll(gone)) as TextKey[];
+  return new Set(rows.map((row) => keyOf(row.mailbox_id, row.unique_hash)));
 }
 
-function rowOf(message: NewMessage, mailboxId: number, hash: Buffer): NewRow {
+async function blockedAuthors(
+  trx: Knex.Transaction,
+  mailboxes: readonly LockedMailbox[],
+  batch: readonly Deposit[],
+): Promise<ReadonlySet<string>> {
+  const rows: { mailbox_id: number; author: string }[] = await trx('blocked_author')
+    .whereIn(
+      'mailbox_id',
+      mailboxes.map(({ id }) => id),
+    )
+    .whereIn('author', [...new Set(batch.map(({ message }) => message.author))])
+    .select('mailbox_id', 'author');
+  return new Set(rows.map(({ mailbox_id, author }) => `${mailbox_id} ${author}`));
+}
+
+type TextKey = Pick<MessageRow, 'mailbox_id' | 'unique_hash'>;
+
+function keyOf(mailboxId: number, hash: Buffer): string {
+  return `${mailboxId} ${hash.toString('hex')}`;
+}
+
+/** Adds a text's part to its mailbox's counts and bytes. */
+function putIn(mailbox: LockedMailbox, message: NewMessage): void {
+  mailbox.bytes += bytesOf(message);
+  if (message.deliverAt === null) {
+    mailbox.new_count += 1;
+    if (message.urgent) mailbox.new_urgent += 1;
+  } else mailbox.scheduled_count += 1;
+}
+
+function rowOf({ message, mailbox_id, unique_hash }: KeptText): NewRow {
   return {
-    mailbox_id: mailboxId,
-    unique_hash: hash,
+    mailbox_id,
+    unique_hash,
     author: message.author,
     author_name: message.authorName,
     message_id: message.messageId,

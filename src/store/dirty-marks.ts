@@ -66,6 +66,15 @@ function dueAt({ not_before }: AddressRow, now: number): number {
   return Math.max(now, not_before);
 }
 
+/** Writes changed counts of which no lamp speaks: of texts that are not due yet, and of their bytes. */
+export async function saveCounts(trx: Knex.Transaction, mailboxes: readonly LockedMailbox[]): Promise<void> {
+  if (mailboxes.length === 0) return;
+  await trx('mailbox')
+    .insert(mailboxes.map(({ addresses: _, ...row }) => row))
+    .onConflict('id')
+    .merge([...COUNTS]);
+}
+
 /**
  * Writes the changed counts and marks the lamps dirty: the wanted version grows and every address of the mailbox is due, at
  * once or when its back-off ends.

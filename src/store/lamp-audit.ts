@@ -81,6 +81,7 @@ async function countTexts(
   type Group = Pick<MessageRow, 'mailbox_id' | 'urgent'> & { is_new: number; texts: number };
   const groups: Group[] = await trx('message')
     .whereIn('mailbox_id', [...new Set(mailboxIds)])
+    .whereNull('deliver_at')
     .groupBy('mailbox_id', 'urgent', trx.raw('read_at is null'))
     .select('mailbox_id', 'urgent', trx.raw('read_at is null as is_new'))
     .count({ texts: '*' });

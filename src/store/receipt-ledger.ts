@@ -7,7 +7,7 @@ import { idsOf, lockMailboxes } from './dirty-marks.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { ReceiptWriter } from './receipt-writer.ts';
 import { NO_RECEIPTS, hashOfImdn } from './receipt-writer.ts';
-import type { MessageRow, ReceiptRequestRow, ReceiptRow } from './rows.ts';
+import type { ReceiptRequestRow, ReceiptRow } from './rows.ts';
 import { receiptOf } from './rows.ts';
 
 interface Claim {
@@ -118,30 +118,52 @@ export class ReceiptLedger implements ReceiptStore {
       if (ids.size === 0) return null;
       const [mailbox] = await lockMailboxes(this.#database, trx, ids.values());
       if (mailbox === undefined) throw new RowsMoved();
-      // An id that several authors gave is the text's of the one the client names; else its first text's: nobody else could
-      // know it.
-      const query = trx('receipt_request')
-        .join('message', 'message.id', 'receipt_request.text_id')
-        .where({ 'receipt_request.mailbox_id': mailbox.id, imdn_hash: hashOfImdn(messageId) })
-        .where('dispositions', 'like', '%display%')
-        .orderByRaw('case when message.author = ? then 0 else 1 end, message.id', [author ?? ''])
-        .limit(1)
-        .select('message.id', 'message.mailbox_id', 'message.author', 'displayed_at');
-      const [text] = (await this.#database.locking(query)) as (Pick<
-        MessageRow,
-        'id' | 'mailbox_id' | 'author'
-      > &
-        Pick<ReceiptRequestRow, 'displayed_at'>)[];
-      if (text === undefined) return null;
-      if (text.displayed_at !== null) return NO_RECEIPTS;
+      const found = await requestOf(this.#database, trx, mailbox.id, messageId, author);
+      if (found === undefined) return null;
+      const { table, request } = found;
+      if (request.displayed_at !== null) return NO_RECEIPTS;
       const now = this.#database.clock.now();
-      await trx('receipt_request').where({ text_id: text.id }).update({ displayed_at: now });
-      return await this.#receipts.tell(trx, [text], 'display', now);
+      await trx(table).where({ text_id: request.text_id }).update({ displayed_at: now });
+      return await this.#receipts.tellOf(trx, [request], 'display', now);
     });
     if (told === null) return false;
     this.#receipts.committed(told);
     return true;
   }
+}
+
+type DisplayTable = 'receipt_request' | 'display_request';
+type Asked = ReceiptRequestRow & { readonly author: string };
+
+/**
+ * Who wants to be told that the text with this id was displayed, whether it is still there or not. An id that several authors
+ * gave is the text's of the one the client names; else its first text's: nobody else could know it.
+ */
+async function requestOf(
+  database: Database,
+  trx: Knex.Transaction,
+  mailboxId: number,
+  messageId: string,
+  author: string | null,
+): Promise<{ readonly table: DisplayTable; readonly request: Asked } | undefined> {
+  const first = async (table: DisplayTable, written: string): Promise<Asked | undefined> => {
+    const query = trx(table)
+      .where({ [`${table}.mailbox_id`]: mailboxId, imdn_hash: hashOfImdn(messageId) })
+      .where('dispositions', 'like', '%display%')
+      .orderByRaw(`case when ${written}.author = ? then 0 else 1 end, text_id`, [author ?? ''])
+      .limit(1)
+      .select(`${table}.*`, `${written}.author`);
+    if (written !== table) void query.join(written, `${written}.id`, `${table}.text_id`);
+    const [request] = (await database.locking(query)) as Asked[];
+    return request;
+  };
+  const there = await first('receipt_request', 'message');
+  const gone = there?.author === author ? undefined : await first('display_request', 'display_request');
+  // Those that are gone were there first.
+  if (gone !== undefined && (there === undefined || gone.author === author || gone.text_id < there.text_id)) {
+    return { table: 'display_request', request: gone };
+  }
+  return there === undefined ? undefined : { table: 'receipt_request', request: there };
 }
 
 /** What is postponed must still be claimed as it was; what is closed is over in any case. */

@@ -92,10 +92,21 @@ export class ReceiptWriter {
     const ids = texts.map(({ id }) => id);
     const requests = await trx<ReceiptRequestRow>('receipt_request').whereIn('text_id', ids).select('*');
     const byText = new Map(requests.map((request) => [request.text_id, request]));
-    const due = texts.flatMap(({ id, mailbox_id, author }) => {
+    const asked = texts.flatMap(({ id, mailbox_id, author }) => {
       const request = byText.get(id);
-      return request === undefined ? [] : receiptFor({ ...request, mailbox_id, author }, disposition, now);
+      return request === undefined ? [] : [{ ...request, mailbox_id, author }];
     });
+    return await this.tellOf(trx, asked, disposition, now);
+  }
+
+  /** As {@link tell}, where it is known what they asked for. */
+  async tellOf(
+    trx: Knex.Transaction,
+    requests: readonly (ReceiptRequestRow & { readonly author: string })[],
+    disposition: Disposition,
+    now: number,
+  ): Promise<WrittenReceipts> {
+    const due = requests.flatMap((request) => receiptFor(request, disposition, now));
     return await this.#write(trx, due);
   }
 

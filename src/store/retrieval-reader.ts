@@ -10,6 +10,7 @@ import type { ReceiptWriter, WrittenReceipts } from './receipt-writer.ts';
 import { NO_RECEIPTS } from './receipt-writer.ts';
 import type { MailboxRow, MessageRow, TextRow } from './rows.ts';
 import { NO_MESSAGES, TEXT_COLUMNS, countsOf, messageOf, ownerOf } from './rows.ts';
+import { LEAVING_COLUMNS, removeTexts, takeOut } from './text-removal.ts';
 
 /** A text that its reader acknowledged. */
 interface Read {
@@ -22,7 +23,13 @@ export class RetrievalReader implements RetrievalStore {
   readonly #database: Database;
   readonly #reads: GroupCommit<Read, boolean>;
 
-  constructor(database: Database, receipts: ReceiptWriter, onDirty: (owner: AddressOfRecord) => void) {
+  /** @param keepsRead whether a text stays once it was read */
+  constructor(
+    database: Database,
+    keepsRead: boolean,
+    receipts: ReceiptWriter,
+    onDirty: (owner: AddressOfRecord) => void,
+  ) {
     this.#database = database;
     let changed: LockedMailbox[] = [];
     let told = NO_RECEIPTS;
@@ -30,7 +37,7 @@ export class RetrievalReader implements RetrievalStore {
       database,
       operation: 'mark a text read',
       write: async (trx, reads) => {
-        const written = await writeReads(database, receipts, trx, reads);
+        const written = await writeReads(database, keepsRead, receipts, trx, reads);
         ({ changed, told } = written);
         return written.outcomes;
       },
@@ -105,9 +112,10 @@ export class RetrievalReader implements RetrievalStore {
   }
 }
 
-/** Marks what its token still holds; the rest is somebody else's, or read. */
+/** Marks, or takes away, what its token still holds; the rest is somebody else's, or read. */
 async function writeReads(
   database: Database,
+  keepsRead: boolean,
   receipts: ReceiptWriter,
   trx: Knex.Transaction,
   reads: readonly Read[],
@@ -122,7 +130,7 @@ async function writeReads(
       .whereIn('id', ids)
       .whereNull('read_at')
       .orderBy('id')
-      .select('id', 'mailbox_id', 'author', 'urgent', 'lease_token'),
+      .select(...LEAVING_COLUMNS, 'lease_token'),
   );
   if (rows.some((row) => !byId.has(row.mailbox_id))) throw new RowsMoved();
   const unread = new Map(rows.map((row) => [row.id, row]));
@@ -133,11 +141,8 @@ async function writeReads(
     const mailbox = message === undefined ? undefined : byId.get(message.mailbox_id);
     if (message?.lease_token !== token || mailbox === undefined) return false;
     unread.delete(id);
-    const urgent = Boolean(message.urgent) ? 1 : 0;
-    mailbox.new_count -= 1;
-    mailbox.old_count += 1;
-    mailbox.new_urgent -= urgent;
-    mailbox.old_urgent += urgent;
+    if (keepsRead) turnOld(mailbox, message);
+    else takeOut(mailbox, message);
     changed.add(mailbox);
     marked.push(message);
     return true;
@@ -145,14 +150,30 @@ async function writeReads(
   const now = database.clock.now();
   let told = NO_RECEIPTS;
   if (marked.length > 0) {
-    const read = marked.map(({ id }) => id);
-    await trx('message')
-      .whereIn('id', read)
-      .update({ read_at: now, lease_token: null, lease_until: null, expires_at: null });
     told = await receipts.tell(trx, marked, 'positive-delivery', now);
+    if (keepsRead) {
+      const read = marked.map(({ id }) => id);
+      await trx('message')
+        .whereIn('id', read)
+        .update({ read_at: now, lease_token: null, lease_until: null, expires_at: null });
+    } else {
+      await removeTexts(
+        trx,
+        marked.map((text) => ({ ...text, read_at: now })),
+        now,
+      );
+    }
   }
   await saveChanged(trx, [...changed], now);
   return { outcomes, changed: [...changed], told };
+}
+
+function turnOld(mailbox: LockedMailbox, { urgent }: Pick<MessageRow, 'urgent'>): void {
+  const urgentTexts = Boolean(urgent) ? 1 : 0;
+  mailbox.new_count -= 1;
+  mailbox.old_count += 1;
+  mailbox.new_urgent -= urgentTexts;
+  mailbox.old_urgent += urgentTexts;
 }
 
 function ownMailbox(knex: Knex, owner: AddressOfRecord): Knex.QueryBuilder {
@@ -168,9 +189,10 @@ function deliverable(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
   );
 }
 
-/** New texts that no living lease holds. */
+/** New texts that no living lease holds; one that is not due yet is not new. */
 export function freeTexts(trx: Knex.Transaction, now: number): Knex.QueryBuilder {
   return trx('message')
     .whereNull('read_at')
+    .whereNull('deliver_at')
     .where((query) => void query.whereNull('lease_until').orWhere('lease_until', '<=', now));
 }

@@ -8,7 +8,9 @@ import type {
   DepositStore,
   ExpiryStore,
   ReceiptStore,
+  RetentionStore,
   RetrievalStore,
+  ScheduleStore,
 } from '../mailbox/ports.ts';
 import type { LampAudit, SummaryStore, VoicemailStore } from '../mwi/ports.ts';
 import type { PresenceStore } from '../presence/ports.ts';
@@ -16,19 +18,25 @@ import { MailboxAddresses } from './address-book.ts';
 import { Database } from './database.ts';
 import { DepositWriter } from './deposit-writer.ts';
 import { ExpirySweep } from './expiry-sweep.ts';
+import type { RoomLimits } from './mailbox-room.ts';
 import { LampReader } from './lamp-audit.ts';
 import { checkSchema, checkServer, migrate } from './migrate.ts';
 import { PresenceRecords } from './presence-records.ts';
 import { ReceiptLedger } from './receipt-ledger.ts';
 import { ReceiptWriter } from './receipt-writer.ts';
+import { RetentionSweep } from './retention-sweep.ts';
 import { RetrievalReader } from './retrieval-reader.ts';
+import { ScheduleSweep } from './schedule-sweep.ts';
 import { SummaryLedger } from './summary-ledger.ts';
 import { VoicemailLedger } from './voicemail-ledger.ts';
 
 export interface StoreOptions {
   /** `sqlite:FILE` or `mysql://USER:PASSWORD@HOST:PORT/DATABASE` */
   readonly url: string;
-  readonly limits: { readonly maxNewMessages: number; /** Bytes. */ readonly maxMessageBytes: number };
+  /** What a mailbox takes; and the longest text, bytes. */
+  readonly limits: RoomLimits & { readonly maxMessageBytes: number };
+  /** Whether a text stays, as an old one, once it was read. */
+  readonly keepsRead: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -39,6 +47,8 @@ export interface StoreOptions {
   onSummaryDirty(owner: AddressOfRecord): void;
   /** Called after a commit that wrote a receipt. */
   onReceiptDue?(): void;
+  /** Called after a commit that kept a text which is due later. */
+  onScheduled?(): void;
 }
 
 /** Everything the program keeps. Any number of nodes may share a database server; an SQLite file is for one node. */
@@ -48,6 +58,8 @@ export interface Store
     RetrievalStore,
     ReceiptStore,
     ExpiryStore,
+    RetentionStore,
+    ScheduleStore,
     SummaryStore,
     VoicemailStore,
     AddressBook,
@@ -71,12 +83,21 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     throw error;
   }
   const onDirty = (owner: AddressOfRecord): void => options.onSummaryDirty(owner);
-  const { limits, metrics } = options;
+  const { limits, keepsRead, metrics } = options;
   const receiptWriter = new ReceiptWriter(metrics, () => options.onReceiptDue?.());
-  const deposits = new DepositWriter(database, limits.maxNewMessages, receiptWriter, metrics, onDirty);
-  const retrievals = new RetrievalReader(database, receiptWriter, onDirty);
+  const deposits = new DepositWriter({
+    database,
+    room: limits,
+    receipts: receiptWriter,
+    metrics,
+    onDirty,
+    onScheduled: () => options.onScheduled?.(),
+  });
+  const retrievals = new RetrievalReader(database, keepsRead, receiptWriter, onDirty);
   const receipts = new ReceiptLedger(database, receiptWriter);
   const expiry = new ExpirySweep(database, receiptWriter, onDirty);
+  const retention = new RetentionSweep(database, onDirty);
+  const schedule = new ScheduleSweep(database, onDirty);
   const summaries = new SummaryLedger(database);
   const addresses = new MailboxAddresses(database);
   const audit = new LampReader(database);
@@ -97,6 +118,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     markDisplayed: (owner, messageId, author) => receipts.markDisplayed(owner, messageId, author),
     expireTexts: (now, limit) => expiry.expireTexts(now, limit),
     nextExpiryAt: () => expiry.nextExpiryAt(),
+    dropRead: (before, limit) => retention.dropRead(before, limit),
+    oldestReadAt: () => retention.oldestReadAt(),
+    forgetGone: (now, limit) => retention.forgetGone(now, limit),
+    deliverScheduled: (now, limit) => schedule.deliverScheduled(now, limit),
+    nextScheduledAt: () => schedule.nextScheduledAt(),
     claimDue: (claim, now, limit) => summaries.claimDue(claim, now, limit),
     settle: (claim, target, state, schedule) => summaries.settle(claim, target, state, schedule),
     nextDueAt: () => summaries.nextDueAt(),

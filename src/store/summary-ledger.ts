@@ -121,6 +121,7 @@ export class SummaryLedger implements SummaryStore {
         .join('address', 'address.mailbox_id', 'message.mailbox_id')
         .where({ 'address.aor': target.toString() })
         .whereNull('message.read_at')
+        .whereNull('message.deliver_at')
         .orderBy([
           { column: 'message.received_at', order: 'desc' },
           { column: 'message.id', order: 'desc' },

@@ -19,7 +19,8 @@ async function deposits(bench: Bench): Promise<number> {
   const folder = await bench.keep(openFolder('bench-store'));
   const opened = await openStore({
     url: `sqlite:${join(folder.path, 'bench.db')}`,
-    limits: { maxNewMessages: 1_000_000, maxMessageBytes: 65_536 },
+    limits: { maxTexts: 1_000_000, maxBytes: 100_000_000_000, maxMessageBytes: 65_536, dropRead: false },
+    keepsRead: true,
     clock: systemClock,
     random: systemRandom,
     logger: silentLogger,

@@ -17,7 +17,7 @@ const DISPOSITIONS: readonly Disposition[] = [
   'negative-delivery',
   'display',
 ];
-const MAX_NEW = 6;
+const MAX_TEXTS = 8;
 const TOKENS = ['t', 'u'];
 
 type Operation =
@@ -102,6 +102,8 @@ class Run {
   readonly #url: string;
   readonly #texts: Modelled[] = [];
   readonly #receipts: string[] = [];
+  /** Texts that expired, by mailbox and key: none is forgotten in so short a time. */
+  readonly #gone = new Set<string>();
   readonly #clock: Clock = { now: () => this.#now, after: (...args) => systemClock.after(...args) };
   #now = 1_800_000_000_000;
   #serial = 0;
@@ -113,7 +115,7 @@ class Run {
   }
 
   async open(): Promise<Store> {
-    this.#store ??= await openForTest(this.#url, { clock: this.#clock, maxNewMessages: MAX_NEW });
+    this.#store ??= await openForTest(this.#url, { clock: this.#clock, maxTexts: MAX_TEXTS });
     return this.#store;
   }
 
@@ -225,8 +227,10 @@ class Run {
         receipts: { dispositions, messageId: `m${name}`, dateTime: null, returnHop: null },
       }),
     );
-    const isKnown = this.#texts.some((each) => each.owner === mailbox && each.key === name);
-    const isFull = this.#new(step.owner).length >= MAX_NEW;
+    const isKnown =
+      this.#gone.has(`${mailbox} ${name}`) ||
+      this.#texts.some((each) => each.owner === mailbox && each.key === name);
+    const isFull = this.#texts.filter((each) => each.owner === mailbox).length >= MAX_TEXTS;
     expect(outcome).to.equal(isKnown ? 'duplicate' : isFull ? 'full' : 'stored');
     if (outcome !== 'stored') return;
     const state = { id: null, lease: null, isRead: false, isDisplayed: false };
@@ -252,6 +256,7 @@ class Run {
     before.sort((a, b) => (a.expiresAt ?? 0) - (b.expiresAt ?? 0) || a.receivedAt - b.receivedAt);
     for (const each of before.slice(0, taken)) {
       this.#texts.splice(this.#texts.indexOf(each), 1);
+      this.#gone.add(`${each.owner} ${each.key}`);
       this.#tell(each, 'negative-delivery', 'failed');
     }
   }
@@ -266,6 +271,7 @@ class Run {
       if (isTwice) this.#texts.splice(this.#texts.indexOf(each), 1);
       else each.owner = 0;
     }
+    for (const each of [...this.#gone]) this.#gone.add(each.replace(/^1 /, '0 '));
   }
 
   #tell(text: Modelled, disposition: Disposition, status: string): void {

@@ -18,7 +18,7 @@ export function expiryStoreContract(newUrl: () => Promise<string>): void {
   let woken: number;
 
   const open = (): Promise<Store> =>
-    openForTest(url, { clock, dirty, maxNewMessages: 5_000, onReceiptDue: () => (woken += 1) });
+    openForTest(url, { clock, dirty, maxTexts: 5_000, onReceiptDue: () => (woken += 1) });
 
   beforeEach(async () => {
     clock = new ShiftedClock();
@@ -156,10 +156,12 @@ export function expiryStoreContract(newUrl: () => Promise<string>): void {
       expect(await store.markDisplayed(ALICE, 'tell', null)).to.equal(false);
     });
 
-    it('and is sent again is a new one', async () => {
+    it('and is sent again is known, until nobody does so any more', async () => {
       const same = dying(0);
       await store.deposit(same);
       await expire();
+      expect(await store.deposit(same)).to.equal('duplicate');
+      clock.shift = STORE_LIMITS.resendWindow + 1_000;
       expect(await store.deposit(same)).to.equal('stored');
     });
 

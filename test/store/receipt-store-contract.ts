@@ -60,7 +60,7 @@ export function receiptStoreContract(newUrl: () => Promise<string>): void {
   const open = (): Promise<Store> =>
     openForTest(url, {
       clock,
-      maxNewMessages: 5_000,
+      maxTexts: 5_000,
       metrics: countingMetrics(dropped),
       onReceiptDue: () => (woken += 1),
     });
@@ -169,7 +169,7 @@ export function receiptStoreContract(newUrl: () => Promise<string>): void {
     });
 
     it('is not made for a text that a full mailbox refused', async () => {
-      const narrow = await openForTest(url, { clock, maxNewMessages: 1 });
+      const narrow = await openForTest(url, { clock, maxTexts: 1 });
       await narrow.deposit(text());
       expect(await narrow.deposit(asking(ALL))).to.equal('full');
       await narrow.close();

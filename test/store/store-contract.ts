@@ -31,22 +31,33 @@ export class ShiftedClock implements Clock {
 export async function openForTest(
   url: string,
   options: {
-    readonly maxNewMessages?: number;
+    readonly maxTexts?: number;
+    readonly maxBytes?: number;
+    readonly dropRead?: boolean;
+    readonly keepsRead?: boolean;
     readonly clock?: Clock;
     readonly dirty?: string[];
     readonly onlyLook?: boolean;
     readonly metrics?: Metrics;
     readonly onReceiptDue?: () => void;
+    readonly onScheduled?: () => void;
   } = {},
 ): Promise<Store> {
   return await openStore({
     url,
-    limits: { maxNewMessages: options.maxNewMessages ?? 1000, maxMessageBytes: 65_536 },
+    limits: {
+      maxTexts: options.maxTexts ?? 1000,
+      maxBytes: options.maxBytes ?? 100_000_000,
+      maxMessageBytes: 65_536,
+      dropRead: options.dropRead ?? false,
+    },
+    keepsRead: options.keepsRead ?? true,
     clock: options.clock ?? systemClock,
     random: systemRandom,
     logger: silentLogger,
     metrics: options.metrics ?? noMetrics,
     onReceiptDue: () => options.onReceiptDue?.(),
+    onScheduled: () => options.onScheduled?.(),
     onlyLook: options.onlyLook ?? false,
     onSummaryDirty: (owner) => options.dirty?.push(owner.toString()),
   });
@@ -88,7 +99,7 @@ export function storeContract(newUrl: () => Promise<string>): void {
     url = await newUrl();
     clock = new ShiftedClock();
     dirty = [];
-    store = await openForTest(url, { clock, dirty, maxNewMessages: 50 });
+    store = await openForTest(url, { clock, dirty, maxTexts: 50 });
   });
 
   afterEach(async () => {
@@ -573,7 +584,7 @@ export function storeContract(newUrl: () => Promise<string>): void {
   });
 
   it('holds its counts true under deposits and reads at the same time', async () => {
-    const other = await openForTest(url, { clock, maxNewMessages: 50 });
+    const other = await openForTest(url, { clock, maxTexts: 50 });
     try {
       const reads = async (from: Store, token: string): Promise<void> => {
         for (let round = 0; round < 10; round++) {
