@@ -41,6 +41,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'summary-settings.ts': ['config.ts', 'mwi/summary-body.ts'],
   'store-settings.ts': ['config.ts', 'store/store.ts'],
   'app.ts': ['*'],
+  'app-notices.ts': ['*'],
   'app-receipts.ts': ['*'],
   'app-voicemail.ts': ['*'],
   'app-presence.ts': ['*'],

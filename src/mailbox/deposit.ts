@@ -8,6 +8,8 @@ import { MAILBOX_LIMITS } from './limits.ts';
 import type { DepositStore, NewMessage, ReceiptRequest } from './ports.ts';
 import type { TextBody } from './read-body.ts';
 import { UnsupportedText, readBody } from './read-body.ts';
+import type { Scheduling } from './scheduling.ts';
+import { DeliverAtTooFar } from './scheduling.ts';
 import { keepWrapper, receiptRequest } from './wrapper.ts';
 
 /** A text for an offline user as it came off the wire, content coding undone. */
@@ -29,10 +31,22 @@ export interface IncomingText {
   readonly returnHop?: string | null;
   /** How long the sender wants it kept at most, seconds (RFC 3428 §6); null or left out: she did not say. */
   readonly expires?: number | null;
+  /**
+   * When the sender wants it delivered, as she wrote it (X-Deliver-At); null or left out: what its message/cpim says, else at
+   * once.
+   */
+  readonly deliverAt?: string | null;
 }
 
 /** `notice`: an IMDN, isComposing or keep-alive: taken and not kept. */
 export type DepositResult = 'stored' | 'duplicate' | 'notice';
+
+/** What became of a text that was taken. */
+export interface TakenText {
+  readonly result: DepositResult;
+  /** As it was handed to the store; null for a notice. */
+  readonly message: NewMessage | null;
+}
 
 /** The text is longer than MESSAGE_MAX_BYTES. */
 export class TextTooLarge extends MailboxError {
@@ -71,6 +85,8 @@ export interface DepositOptions {
   readonly maxBytes: number;
   /** How long a text is kept for its owner, seconds; 0, which left out means: until she fetches it. */
   readonly ttl?: (owner: AddressOfRecord) => number;
+  /** Left out: a text that is to be delivered later is refused. */
+  readonly scheduling?: Scheduling;
   /** Whether authors are told what became of their texts; by default so. */
   readonly receipts?: boolean;
   readonly clock: Clock;
@@ -96,29 +112,39 @@ export class Deposits {
 
   /**
    * Resolves after the text is committed, or found not to be one.
-   * @throws TextTooLarge, UnsupportedText, MalformedText, TextExpired, MailboxFull, StoreUnavailable; nothing was kept then
+   * @throws TextTooLarge, UnsupportedText, MalformedText, TextExpired, UnreadableDeliverAt, DeliverAtTooFar, MailboxFull,
+   * AuthorBlocked, StoreUnavailable; nothing was kept then
    */
   async accept(text: IncomingText): Promise<DepositResult> {
+    return (await this.take(text)).result;
+  }
+
+  /** The same, for whoever wants to know what was kept. */
+  async take(text: IncomingText): Promise<TakenText> {
     try {
-      const result = await this.#accept(text);
-      this.#outcomes.add({ outcome: result });
-      return result;
+      const taken = await this.#take(text);
+      const isScheduled = taken.result === 'stored' && typeof taken.message?.deliverAt === 'number';
+      this.#outcomes.add({ outcome: isScheduled ? 'scheduled' : taken.result });
+      return taken;
     } catch (error) {
       this.#outcomes.add({ outcome: error instanceof MailboxError ? error.code.toLowerCase() : 'error' });
       throw error;
     }
   }
 
-  async #accept(text: IncomingText): Promise<DepositResult> {
+  async #take(text: IncomingText): Promise<TakenText> {
     const { store, maxBytes, ttl = () => 0, clock } = this.#options;
     if (text.content.length > maxBytes) throw new TextTooLarge(maxBytes);
     const body = readBody(text.contentType, text.content);
-    if (body.kind === 'notice') return 'notice';
+    if (body.kind === 'notice') return { result: 'notice', message: null };
     const { expires = null } = text;
     if (expires === 0) throw new TextExpired();
     if (body.contentType.length > MAILBOX_LIMITS.contentType) throw new UnsupportedText(body.contentType);
     const messageId = body.messageId ?? text.transportId;
-    const receivedAt = clock.now();
+    const cameAt = clock.now();
+    const deliverAt = await this.#dueAt(text, body, cameAt);
+    // To its owner a scheduled text comes when it is due: what its life counts from.
+    const receivedAt = deliverAt ?? cameAt;
     const message: NewMessage = {
       owner: text.owner,
       author: text.author.slice(0, MAILBOX_LIMITS.author),
@@ -129,10 +155,10 @@ export class Deposits {
       content: body.content,
       subject: (body.subject ?? text.subject).slice(0, MAILBOX_LIMITS.subject),
       urgent: text.urgent || body.urgent,
-      sentAt: body.sentAt,
+      sentAt: body.sentAt ?? (deliverAt === null ? null : cameAt),
       receivedAt,
       expiresAt: expiresAt(receivedAt, { ttl: ttl(text.owner), expires }),
-      deliverAt: null,
+      deliverAt,
       wrapper: this.#wrapperOf(body),
       receipts: this.#receiptsFor(body, text.returnHop ?? null),
     };
@@ -143,7 +169,15 @@ export class Deposits {
       { mailbox: text.owner.toString(), author: message.author, bytes: message.content.length, outcome },
       'text deposited',
     );
-    return outcome;
+    return { result: outcome, message };
+  }
+
+  async #dueAt(text: IncomingText, body: TextBody, now: number): Promise<number | null> {
+    const wanted = text.deliverAt ?? body.deliverAt;
+    if (wanted === null) return null;
+    const { scheduling } = this.#options;
+    if (scheduling === undefined) throw new DeliverAtTooFar();
+    return await scheduling.dueAt(wanted, text.author, now);
   }
 
   #wrapperOf({ wrapper }: TextBody): Buffer | null {

@@ -20,6 +20,8 @@ export const MAILBOX_LIMITS = {
   messageId: 512,
   /** Longest headers of a message/cpim kept with a text. */
   wrapper: 16_384,
+  /** How long a caller waits at most for the owner's own greeting to be looked up. */
+  greetingPatience: 2_000,
   /** Into how many messages at most a text is cut for a client that takes none so long. */
   parts: 200,
   /** Fewest bytes of a text worth a message of their own. */
@@ -28,6 +30,8 @@ export const MAILBOX_LIMITS = {
   pagerRetrievals: 200,
   /** How long an owner who was told by MESSAGE that there are no texts is not told again, and of how many that is known. */
   toldNothing: { lasts: 10_000, most: 10_000 },
+  /** How long a phone that answered a call of ours may take till its MSRP session stands. */
+  comingPeer: 10_000,
   /** Longest time for which a typing mark may announce words: the session stays open that long without any. */
   composing: 600_000,
   /** For how long it announces them when it does not say (RFC 3994 §3). */

@@ -1,5 +1,5 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { PreferenceStore } from './desk-ports.ts';
+import type { PreferenceStore, Preferences } from './desk-ports.ts';
 import { languageOf, phrasesIn } from './phrases/languages.ts';
 import type { Language, Phrases } from './phrases/phrases.ts';
 
@@ -36,8 +36,16 @@ export class OwnerProfiles {
    * @throws StoreUnavailable
    */
   async of(owner: AddressOfRecord, wanted: readonly string[] = []): Promise<OwnerProfile> {
-    const { store, timeZone, autoReply } = this.#options;
-    const chosen = await store.preferences(owner);
+    return this.#profile(await this.#options.store.preferences(owner), wanted);
+  }
+
+  /** Of an owner who chose nothing, or whose choice cannot be looked up now. */
+  usual(wanted: readonly string[] = []): OwnerProfile {
+    return this.#profile({ language: null, timeZone: null, greeting: null }, wanted);
+  }
+
+  #profile(chosen: Preferences, wanted: readonly string[]): OwnerProfile {
+    const { timeZone, autoReply } = this.#options;
     const tags = [...(chosen.language === null ? [] : [chosen.language]), ...wanted];
     const phrases = phrasesIn(
       tags.map(languageOf).find((language) => language !== undefined) ?? this.#options.language,
@@ -50,4 +58,13 @@ export class OwnerProfiles {
       usualGreeting,
     };
   }
+}
+
+/** What is said to an owner who is here. A database that is down does not silence us: she hears the operator's language then. */
+export async function phrasesFor(
+  profiles: OwnerProfiles,
+  { owner, languages }: { readonly owner: AddressOfRecord; readonly languages: readonly string[] },
+): Promise<Phrases> {
+  const profile = await profiles.of(owner, languages).catch(() => profiles.usual(languages));
+  return profile.phrases;
 }

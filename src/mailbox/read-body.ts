@@ -4,6 +4,7 @@ import type { CpimMessage } from '../im/cpim.ts';
 import { MalformedCpim, mimeHeader, subjectOf } from '../im/cpim.ts';
 import { imdnHeaders } from '../im/imdn.ts';
 import { ACCEPTED_TYPES, classifyUnwrapped, unwrapCpim } from '../im/storable.ts';
+import { deliverAtOf } from './scheduling.ts';
 
 /** The types of body we take, for Accept. */
 export { ACCEPTED_TYPES };
@@ -34,6 +35,8 @@ export interface TextBody {
   /** Epoch ms, from CPIM DateTime. */
   readonly sentAt: number | null;
   readonly urgent: boolean;
+  /** When its author wants it delivered, as she wrote it; null: at once. */
+  readonly deliverAt: string | null;
   /** The headers of the message/cpim it came in, without content; null when it came bare. */
   readonly wrapper: CpimMessage | null;
 }
@@ -57,6 +60,7 @@ export function readBody(contentType: string, content: Buffer): Body {
     subject: wrapper === null ? null : subjectOf(wrapper),
     sentAt: wrapper?.dateTime ?? null,
     urgent: wrapper !== null && isUrgent(wrapper),
+    deliverAt: wrapper === null ? null : deliverAtOf(wrapper),
     wrapper,
   };
 }

@@ -1,3 +1,4 @@
+import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock } from '../core/clock.ts';
 import { DeadlineExceeded, withDeadline } from '../core/deadline.ts';
 import type { Logger } from '../core/logger.ts';
@@ -37,6 +38,8 @@ export interface InviteRouteOptions {
   readonly maxBytes: number;
   /** Resolves while texts can be kept. */
   readonly ready: () => Promise<void>;
+  /** Whether the owner takes nothing of this author. @throws StoreUnavailable */
+  readonly isBlocked: (owner: AddressOfRecord, author: string) => Promise<boolean>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -55,7 +58,7 @@ export function inviteRoute(options: InviteRouteOptions): Route {
     const sdp = await sdpOf(request);
     const offer = sdp === undefined ? undefined : parseChatOffer(sdp, transports);
     const transport = offer === undefined ? transportFor(request, transports) : offer.media.transport;
-    await readyToKeep(options, request);
+    await readyToKeep(options, request, admission);
     // The SIP server has answered 487.
     if (cancelled()) return;
     const prepared = prepare(options.chats, transport, offer);
@@ -71,9 +74,9 @@ export function inviteRoute(options: InviteRouteOptions): Route {
     const mailbox = admission.owner.toString();
     const log = logger.child({ mailbox, caller: admission.caller.uri, purpose: admission.kind });
     const purpose = purposeOf(admission);
-    const call = new Call({ dialog, prepared, purpose, own, invite: request, clock, random, logger: log });
+    const call = new Call({ dialog, prepared, purpose, own, peer: request, clock, random, logger: log });
     if (offer === undefined) call.awaitAnswer(interval);
-    else call.begin(offer, interval);
+    else call.begin(offer, roleInAnswer(offer.media.setup), interval);
     log.info({}, 'call answered');
   };
 }
@@ -151,20 +154,31 @@ async function answer(
 }
 
 /**
- * Nobody is invited to type what cannot be kept; nor is it any use to answer a call that has expired (RFC 3261 §13.3.1).
- * @throws SipRefusal 487, 503
+ * Nobody is invited to type what cannot be kept, or what its owner doesn't want; nor is it any use to answer a call that has
+ * expired (RFC 3261 §13.3.1).
+ * @throws SipRefusal 487, 503, 603
  */
-async function readyToKeep({ ready, clock }: InviteRouteOptions, request: DrachtioRequest): Promise<void> {
+async function readyToKeep(
+  { ready, isBlocked, clock }: InviteRouteOptions,
+  request: DrachtioRequest,
+  admission: Admission,
+): Promise<void> {
+  const look = async (): Promise<boolean> => {
+    await ready();
+    return admission.kind === 'deposit' && (await isBlocked(admission.owner, admission.caller.uri));
+  };
+  let blocked = false;
   const expires = (deltaSeconds(request.get('Expires')) ?? Infinity) * 1000;
   try {
     const limit = Math.min(SIP_LIMITS.storeDeadline, Math.max(expires, 1));
-    await withDeadline(clock, limit, 'the database', ready());
+    blocked = await withDeadline(clock, limit, 'the database', look());
   } catch (cause) {
     if (cause instanceof DeadlineExceeded && expires < SIP_LIMITS.storeDeadline) {
       throw new SipRefusal(487, 'The call expired', {}, { cause });
     }
     throw unavailable(cause);
   }
+  if (blocked) throw new SipRefusal(603, 'Decline');
 }
 
 function purposeOf(admission: Admission): ChatPurpose {

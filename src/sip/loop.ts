@@ -5,8 +5,13 @@ import { SipRefusal } from './refusal.ts';
 
 const OWN_MESSAGE = 'X-Text-Mailbox-Delivery';
 
-/** Marks every MESSAGE of ours. */
+/** Marks every MESSAGE and every call of ours. */
 export const OWN_MESSAGE_HEADER: Readonly<Record<string, string>> = { [OWN_MESSAGE]: 'yes' };
+
+/** True for a MESSAGE of ours, or of another mailbox like this one. */
+export function hasOwnMark(request: DrachtioRequest): boolean {
+  return request.has(OWN_MESSAGE);
+}
 
 /** True for a MESSAGE of ours that came back: the proxy's failure route found the one it is for offline. */
 export function isOwnMessage(
@@ -14,7 +19,7 @@ export function isOwnMessage(
   caller: Caller,
   messageAccount: AddressOfRecord,
 ): boolean {
-  return request.has(OWN_MESSAGE) || caller.addressOfRecord?.equals(messageAccount) === true;
+  return hasOwnMark(request) || caller.addressOfRecord?.equals(messageAccount) === true;
 }
 
 /**

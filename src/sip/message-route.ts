@@ -1,14 +1,17 @@
-import type { DepositResult, Deposits } from '../mailbox/deposit.ts';
-import { MailboxFull, TextExpired, TextTooLarge } from '../mailbox/deposit.ts';
+import type { Deposits, TakenText } from '../mailbox/deposit.ts';
+import { AuthorBlocked, MailboxFull, TextExpired, TextTooLarge } from '../mailbox/deposit.ts';
 import type { DisplayedTexts } from '../mailbox/displayed-texts.ts';
 import type { PagerMode } from '../mailbox/pager-mode.ts';
 import { TooManyRetrievals } from '../mailbox/pager-mode.ts';
 import type { PagerSender } from '../mailbox/ports.ts';
 import { StoreUnavailable } from '../mailbox/ports.ts';
 import { ACCEPTED_TYPES, MalformedText, UnsupportedText, readBody } from '../mailbox/read-body.ts';
+import { DeliverAtTooFar, UnreadableDeliverAt } from '../mailbox/scheduling.ts';
+import type { SenderNotices } from '../mailbox/sender-notice.ts';
 import type { Admission, AdmissionPolicy, DepositAdmission } from './admission.ts';
 import { admit } from './admission.ts';
 import type { Route } from './agent.ts';
+import { automaticSigns } from './automatic-signs.ts';
 import { receivedBody } from './body.ts';
 import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioRequest } from './drachtio.ts';
@@ -21,6 +24,10 @@ export interface MessageRouteOptions {
   readonly deposits: Deposits;
   readonly pager: PagerMode;
   readonly displayed: DisplayedTexts;
+  /** Tells authors that their texts were kept; undefined: they are not told. */
+  readonly notices: Pick<SenderNotices, 'kept'> | undefined;
+  /** Status that refuses a text to a full mailbox. */
+  readonly fullStatus: number;
   /** Longest body after decompression, bytes. */
   readonly maxBytes: number;
   /** A sender of MESSAGEs through the proxy that `request` came from, or the operator's. */
@@ -34,20 +41,36 @@ export function messageRoute(options: MessageRouteOptions): Route {
     if (isOwnMessage(request, admission.caller, options.policy.messageAccount)) {
       throw ownMessageRefusal();
     }
-    if (admission.kind === 'deposit') await deposit(request, admission, options);
-    else await retrieve(request, admission, options);
+    if (admission.kind === 'retrieval') {
+      await retrieve(request, admission, options);
+      response.send(200, 'OK', {});
+      return;
+    }
+    const taken = await deposit(request, admission, options);
     response.send(200, 'OK', {});
+    tellOf(taken, request, admission, options);
   };
+}
+
+/** What was kept is acknowledged by now: whether its author is told besides changes nothing about that. */
+function tellOf(
+  { result, message }: TakenText,
+  request: DrachtioRequest,
+  { returnHop }: DepositAdmission,
+  { notices }: MessageRouteOptions,
+): void {
+  if (result !== 'stored' || message === null) return;
+  notices?.kept({ message, returnHop, signs: automaticSigns(request) });
 }
 
 async function deposit(
   request: DrachtioRequest,
   { owner, caller, returnHop }: DepositAdmission,
-  { deposits, maxBytes }: MessageRouteOptions,
-): Promise<DepositResult> {
+  { deposits, maxBytes, fullStatus }: MessageRouteOptions,
+): Promise<TakenText> {
   const content = await receivedBody(request, maxBytes);
   try {
-    return await deposits.accept({
+    return await deposits.take({
       owner,
       author: caller.uri,
       authorName: caller.displayName,
@@ -58,8 +81,10 @@ async function deposit(
       transportId: `sip:${request.get('Call-ID') ?? ''} ${request.get('CSeq') ?? ''}`,
       returnHop,
       expires: deltaSeconds(request.get('Expires')) ?? null,
+      deliverAt: request.get('X-Deliver-At') ?? null,
     });
   } catch (error) {
+    if (error instanceof MailboxFull) throw new SipRefusal(fullStatus, 'Mailbox full');
     throw refusalOf(error);
   }
 }
@@ -102,7 +127,9 @@ function refusalOf(cause: unknown): unknown {
   if (cause instanceof TextTooLarge) return new SipRefusal(413, 'Text too long');
   if (cause instanceof MalformedText) return new SipRefusal(400, 'Unreadable text', {}, { cause });
   if (cause instanceof TextExpired) return new SipRefusal(480, 'Temporarily Unavailable');
-  if (cause instanceof MailboxFull) return new SipRefusal(486, 'Mailbox full');
+  if (cause instanceof AuthorBlocked) return new SipRefusal(603, 'Decline');
+  if (cause instanceof UnreadableDeliverAt) return new SipRefusal(400, 'Unreadable X-Deliver-At');
+  if (cause instanceof DeliverAtTooFar) return new SipRefusal(400, 'X-Deliver-At too far ahead');
   if (cause instanceof StoreUnavailable) return unavailable(cause);
   if (cause instanceof TooManyRetrievals) {
     return new SipRefusal(503, 'Too many retrievals', { 'Retry-After': String(RETRY_AFTER_SECONDS) });

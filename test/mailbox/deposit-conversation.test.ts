@@ -2,16 +2,27 @@ import { expect } from 'chai';
 import { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
+import { parseCpim } from '../../src/im/cpim-parser.ts';
 import { Deposits } from '../../src/mailbox/deposit.ts';
 import { DepositConversation } from '../../src/mailbox/deposit-conversation.ts';
+import type { Preferences } from '../../src/mailbox/desk-ports.ts';
 import { MAILBOX_LIMITS } from '../../src/mailbox/limits.ts';
+import { OwnerProfiles } from '../../src/mailbox/owner-profiles.ts';
+import { phrasesIn } from '../../src/mailbox/phrases/languages.ts';
+import type { DepositOutcome } from '../../src/mailbox/ports.ts';
+import { StoreUnavailable } from '../../src/mailbox/ports.ts';
 import { ReceiptSessions } from '../../src/mailbox/receipt-sessions.ts';
-import { FakeClock } from '../doubles/fake-clock.ts';
+import { MessageRefused } from '../../src/msrp/errors.ts';
+import { FakeClock, settle } from '../doubles/fake-clock.ts';
 
 const IDLE = 90_000;
 const OWNER = AddressOfRecord.parse('sip:alice@example.test');
 const AUTHOR = 'sip:bob@example.test';
 const MARK = 'application/im-iscomposing+xml';
+
+const SPANISH: Preferences = { language: 'es', timeZone: null, greeting: null };
+const nothingSet = (): Promise<Preferences> =>
+  Promise.resolve({ language: null, timeZone: null, greeting: null });
 
 /** A conversation whose caller is the test, on a clock of its own. */
 class Talk {
@@ -24,13 +35,17 @@ class Talk {
 
   readonly receipts = new ReceiptSessions();
 
-  constructor(returnHop: string | null = null) {
+  /** What the caller was told, in order. */
+  readonly said: string[] = [];
+  outcome: DepositOutcome = 'stored';
+
+  constructor(returnHop: string | null = null, preferences: () => Promise<Preferences> = nothingSet) {
     const owner = OWNER;
     const deposits = new Deposits({
       store: {
         deposit: ({ content }) => {
-          this.kept.push(content.toString());
-          return Promise.resolve('stored');
+          if (this.outcome === 'stored') this.kept.push(content.toString());
+          return Promise.resolve(this.outcome);
         },
       },
       maxBytes: 1_000,
@@ -40,7 +55,10 @@ class Talk {
     });
     const session = {
       id: 's',
-      send: () => Promise.resolve(),
+      send: ({ content }: { content: Buffer }) => {
+        this.said.push(parseCpim(content).content.toString());
+        return Promise.resolve();
+      },
       hold: () => undefined,
       move: () => undefined,
       close: () => undefined,
@@ -51,7 +69,12 @@ class Talk {
         author: AUTHOR,
         authorName: '',
         returnHop,
-        autoReply: 'offline',
+        profiles: new OwnerProfiles({
+          store: { preferences },
+          language: 'en',
+          timeZone: 'UTC',
+          autoReply: 'offline',
+        }),
         idleTimeout: IDLE,
         peer: { acceptTypes: ['message/cpim'], acceptWrappedTypes: [] },
         deposits,
@@ -212,3 +235,79 @@ describe('a chat session that leaves texts', () => {
     expect(new Talk(null).receipts.find(OWNER, AUTHOR)).to.equal(undefined);
   });
 });
+
+describe('what a caller reads', () => {
+  it('is the operator’s greeting, or the owner’s own', async () => {
+    const usual = new Talk();
+    await settle();
+    expect(usual.said).to.deep.equal(['offline']);
+    const own = new Talk(null, async () => ({ ...(await nothingSet()), greeting: 'Back at nine' }));
+    await settle();
+    expect(own.said).to.deep.equal(['Back at nine']);
+  });
+
+  it('is the operator’s greeting when the database is down', async () => {
+    const talk = new Talk(null, () => Promise.reject(new StoreUnavailable('read')));
+    await settle();
+    expect(talk.said).to.deep.equal(['offline']);
+  });
+
+  it('is the operator’s greeting when the database is silent for long', async () => {
+    const talk = new Talk(null, () => new Promise(() => undefined));
+    await talk.clock.advance(MAILBOX_LIMITS.greetingPatience - 1);
+    expect(talk.said).to.deep.equal([]);
+    await talk.clock.advance(1);
+    expect(talk.said).to.deep.equal(['offline']);
+    talk.end();
+    expect(talk.clock.pendingTimers).to.equal(0);
+  });
+
+  it('begins with the greeting, whatever else there is to say meanwhile', async () => {
+    let answer: (preferences: Preferences) => void = () => undefined;
+    const talk = new Talk('sip:127.0.0.1:5060', () => new Promise((resolve) => (answer = resolve)));
+    talk.outcome = 'full';
+    expect(await refusalOf(talk)).to.equal(413);
+    const content = Buffer.from('From: <sip:a@e.test>\r\n\r\nContent-Type: text/plain\r\n\r\nreceipt');
+    const receipt = talk.receipts.find(OWNER, AUTHOR)?.({ contentType: 'message/cpim', content });
+    await settle();
+    expect(talk.said).to.deep.equal([]);
+    answer(await nothingSet());
+    await receipt;
+    await settle();
+    expect(talk.said[0]).to.equal('offline');
+    expect([...talk.said].sort()).to.deep.equal([phrasesIn('en').mailboxFull, 'offline', 'receipt']);
+  });
+
+  it('tells once, in the owner’s language, that the mailbox is full; each text is refused with 413', async () => {
+    const talk = new Talk(null, () => Promise.resolve(SPANISH));
+    talk.outcome = 'full';
+    expect([await refusalOf(talk), await refusalOf(talk)]).to.deep.equal([413, 413]);
+    await settle();
+    expect(talk.said).to.deep.equal(['offline', phrasesIn('es').mailboxFull]);
+    talk.outcome = 'stored';
+    await talk.say('text/plain', 'room again');
+    expect(talk.kept).to.deep.equal(['room again']);
+  });
+
+  it('tells once that the owner takes nothing of her; each text is refused with 403', async () => {
+    const talk = new Talk();
+    talk.outcome = 'blocked';
+    expect([await refusalOf(talk), await refusalOf(talk)]).to.deep.equal([403, 403]);
+    await settle();
+    expect(talk.said).to.deep.equal(['offline', phrasesIn('en').blockedByOwner]);
+  });
+
+  it('is nothing more for a time that cannot be read: 400, and the session goes on', async () => {
+    const talk = new Talk();
+    const scheduled = 'From: <sip:b@e.test>\r\nX-Deliver-At: soon\r\n\r\nContent-Type: text/plain\r\n\r\nhi';
+    const refused: unknown = await talk.say('message/cpim', scheduled).catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(MessageRefused).and.to.include({ status: 400 });
+    await talk.say('text/plain', 'now');
+    expect(talk.kept).to.deep.equal(['now']);
+  });
+});
+
+async function refusalOf(talk: Talk): Promise<number> {
+  const error: unknown = await talk.say('text/plain', 'x').catch((reason: unknown) => reason);
+  return error instanceof MessageRefused ? error.status : 200;
+}

@@ -1,14 +1,17 @@
 import { expect } from 'chai';
 import { AddressOfRecord } from '../../src/core/address-of-record.ts';
+import { MailboxError } from '../../src/core/errors.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import type { Metrics } from '../../src/core/metrics.ts';
 import { emptyCpim } from '../../src/im/cpim.ts';
 import { parseCpim } from '../../src/im/cpim-parser.ts';
 import { IM_LIMITS } from '../../src/im/limits.ts';
-import type { IncomingText } from '../../src/mailbox/deposit.ts';
+import type { DepositOptions, IncomingText } from '../../src/mailbox/deposit.ts';
 import { Deposits } from '../../src/mailbox/deposit.ts';
 import { MAILBOX_LIMITS } from '../../src/mailbox/limits.ts';
-import type { NewMessage } from '../../src/mailbox/ports.ts';
+import { OwnerProfiles } from '../../src/mailbox/owner-profiles.ts';
+import type { DepositOutcome, NewMessage } from '../../src/mailbox/ports.ts';
+import { SCHEDULE_NAMESPACE, Scheduling } from '../../src/mailbox/scheduling.ts';
 import { keepWrapper, readWrapper } from '../../src/mailbox/wrapper.ts';
 import { FakeClock } from '../doubles/fake-clock.ts';
 import { fixture } from '../im/fixtures.ts';
@@ -17,9 +20,11 @@ import { fixture } from '../im/fixtures.ts';
 class Depositing {
   readonly kept: NewMessage[] = [];
   readonly counted: string[] = [];
+  readonly clock = new FakeClock();
+  outcome: DepositOutcome = 'stored';
   readonly #deposits: Deposits;
 
-  constructor(options: { readonly receipts?: boolean } = {}) {
+  constructor(options: Partial<DepositOptions> = {}) {
     const metrics: Metrics = {
       counter: (name) => ({
         add: (labels) => this.counted.push(`${name} ${Object.values(labels ?? {}).join(' ')}`),
@@ -30,11 +35,11 @@ class Depositing {
       store: {
         deposit: (message) => {
           this.kept.push(message);
-          return Promise.resolve('stored');
+          return Promise.resolve(this.outcome);
         },
       },
       maxBytes: 100_000,
-      clock: new FakeClock(),
+      clock: this.clock,
       logger: silentLogger,
       metrics,
       ...options,
@@ -270,5 +275,161 @@ describe('a wrapper', () => {
     expect(subjects).to.have.length(1);
     expect(headers).to.deep.equal([{ name: 'imdn.Message-ID', value: 'm1' }]);
     expect(deposit.counted).to.include('deposits_wrapper_cut_total without foreign headers');
+  });
+});
+
+describe('a text to be delivered later', () => {
+  const MAX = 3600;
+  const asked: { value: string; timeZone: string; now: number }[] = [];
+  const profiles = new OwnerProfiles({
+    store: {
+      preferences: (user) =>
+        Promise.resolve({
+          language: null,
+          timeZone: user.user === 'bob' ? 'Europe/Madrid' : null,
+          greeting: null,
+        }),
+    },
+    language: 'en',
+    timeZone: 'Asia/Tokyo',
+    autoReply: '',
+  });
+  /** Deposits, where a time is written as seconds from now. */
+  const scheduling = (maxSeconds = MAX, ttl = 0): Depositing =>
+    new Depositing({
+      ttl: () => ttl,
+      scheduling: new Scheduling({
+        read: (value, context) => {
+          asked.push({ value, ...context });
+          const seconds = Number(value);
+          return Number.isNaN(seconds) ? undefined : context.now + seconds * 1000;
+        },
+        profiles,
+        maxSeconds,
+      }),
+    });
+  const failure = async (work: Promise<unknown>): Promise<string> =>
+    await work.then(
+      () => 'taken',
+      (error: unknown) => (error instanceof MailboxError ? error.code : String(error)),
+    );
+
+  beforeEach(() => {
+    asked.length = 0;
+  });
+
+  it('comes when it is due: from then on it lives, and was written when it reached us', async () => {
+    const deposit = scheduling(MAX, 60);
+    const now = deposit.clock.now();
+    expect(await deposit.accept('text/plain', 'x', { deliverAt: '600', expires: 30 })).to.equal('stored');
+    const due = now + 600_000;
+    expect(deposit.only).to.deep.include({
+      deliverAt: due,
+      receivedAt: due,
+      sentAt: now,
+      expiresAt: due + 30_000,
+    });
+    expect(deposit.counted).to.include('deposits_total scheduled');
+  });
+
+  it('says itself when it was written, if it does', async () => {
+    const deposit = scheduling();
+    await deposit.accept('message/cpim', cpim(['DateTime: 2026-01-02T03:04:05Z', 'X-Deliver-At: 600']));
+    expect(deposit.only).to.deep.include({ sentAt: Date.UTC(2026, 0, 2, 3, 4, 5) });
+    expect(deposit.only.deliverAt).to.equal(deposit.clock.now() + 600_000);
+  });
+
+  it('may say so in message/cpim by the name in our namespace, under any prefix, and by no other', async () => {
+    const ns = (prefix: string): string => `NS: ${prefix}<${SCHEDULE_NAMESPACE.toUpperCase()}>`;
+    const isScheduled = async (headers: readonly string[]): Promise<boolean> => {
+      const deposit = scheduling();
+      await deposit.accept('message/cpim', cpim(headers));
+      return deposit.only.deliverAt !== null;
+    };
+    expect(await isScheduled([ns('schedule '), 'schedule.Deliver-At: 9'])).to.equal(true);
+    expect(await isScheduled([ns('s '), 'S.deliver-at: 9'])).to.equal(true);
+    expect(await isScheduled([ns(''), 'Deliver-At: 9'])).to.equal(true);
+    expect(await isScheduled(['x-deliver-at: 9'])).to.equal(true);
+    expect(await isScheduled(['Deliver-At: 9'])).to.equal(false);
+    expect(await isScheduled(['schedule.Deliver-At: 9'])).to.equal(false);
+    expect(await isScheduled(['NS: s <urn:x>', 's.Deliver-At: 9'])).to.equal(false);
+  });
+
+  it('goes by the request’s header where both say something', async () => {
+    const deposit = scheduling();
+    await deposit.accept('message/cpim', cpim(['X-Deliver-At: 9']), { deliverAt: '20' });
+    expect(deposit.only.deliverAt).to.equal(deposit.clock.now() + 20_000);
+  });
+
+  it('is delivered at once when its time is past, now, or a second ahead', async () => {
+    for (const [deliverAt, later] of [
+      ['-500', false],
+      ['0', false],
+      ['1', false],
+      ['1.001', true],
+    ] as const) {
+      const deposit = scheduling();
+      await deposit.accept('text/plain', 'x', { deliverAt });
+      expect(deposit.only.deliverAt !== null, deliverAt).to.equal(later);
+      expect(deposit.only.sentAt !== null, deliverAt).to.equal(later);
+    }
+  });
+
+  it('is refused when the time cannot be read, and one second past the farthest', async () => {
+    const deposit = scheduling();
+    const at = (deliverAt: string): Promise<string> => deposit.accept('text/plain', 'x', { deliverAt });
+    expect(await failure(at('soon'))).to.equal('UNREADABLE_DELIVER_AT');
+    expect(await failure(at(String(MAX + 1)))).to.equal('DELIVER_AT_TOO_FAR');
+    expect(deposit.kept).to.deep.equal([]);
+    expect(deposit.counted).to.include.members([
+      'deposits_total unreadable_deliver_at',
+      'deposits_total deliver_at_too_far',
+    ]);
+    expect(await failure(at(String(MAX)))).to.equal('taken');
+  });
+
+  it('is refused where none is scheduled, rather than delivered early; one whose time is past is taken', async () => {
+    for (const deposit of [scheduling(0), new Depositing()]) {
+      expect(await failure(deposit.accept('text/plain', 'x', { deliverAt: '60' }))).to.equal(
+        'DELIVER_AT_TOO_FAR',
+      );
+      expect(deposit.kept).to.deep.equal([]);
+    }
+    expect(await failure(scheduling(0).accept('text/plain', 'x', { deliverAt: '-60' }))).to.equal('taken');
+  });
+
+  it('is read in the time zone of its author, else of the operator', async () => {
+    const deposit = scheduling();
+    for (const author of ['sip:bob@example.test', 'sip:carol@example.test', 'tel:+34123']) {
+      await deposit.accept('text/plain', 'x', { deliverAt: '60', author });
+    }
+    expect(asked.map(({ timeZone }) => timeZone)).to.deep.equal([
+      'Europe/Madrid',
+      'Asia/Tokyo',
+      'Asia/Tokyo',
+    ]);
+  });
+
+  it('that is not to be kept, or is no text, is not scheduled either', async () => {
+    const deposit = scheduling();
+    expect(await failure(deposit.accept('text/plain', 'x', { deliverAt: '60', expires: 0 }))).to.equal(
+      'TEXT_EXPIRED',
+    );
+    expect(await deposit.accept('message/imdn+xml', '<imdn/>', { deliverAt: 'soon' })).to.equal('notice');
+  });
+});
+
+describe('a mailbox that takes no more', () => {
+  it('refuses the text by a name, and counts why', async () => {
+    for (const [outcome, code] of [
+      ['full', 'MAILBOX_FULL'],
+      ['blocked', 'AUTHOR_BLOCKED'],
+    ] as const) {
+      const deposit = new Depositing();
+      deposit.outcome = outcome;
+      const error: unknown = await deposit.accept('text/plain', 'x').catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(MailboxError).and.to.include({ code });
+      expect(deposit.counted).to.deep.equal([`deposits_total ${code.toLowerCase()}`]);
+    }
   });
 });

@@ -21,6 +21,7 @@ describe('a body that is read', () => {
       subject: 'news',
       sentAt: Date.UTC(2026, 10, 21, 19, 3, 5, 250),
       urgent: false,
+      deliverAt: null,
     });
     expect(wrapper?.content).to.have.length(0);
     expect(wrapper?.cc).to.have.length(1);

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { systemRandom } from '../../src/core/random.ts';
+import { StoreUnavailable } from '../../src/mailbox/ports.ts';
 import type { Incoming } from '../../src/sip/agent.ts';
 import type { DrachtioRequest } from '../../src/sip/drachtio.ts';
 import { inviteRoute } from '../../src/sip/invite-route.ts';
@@ -15,11 +16,13 @@ describe('a call that waits for the database', () => {
   let cancel: () => void;
   let opened: number;
   let ready: () => void;
+  let isBlocked: (names: string) => Promise<boolean>;
 
   beforeEach(() => {
     clock = new FakeClock();
     cancel = () => undefined;
     ready = () => undefined;
+    isBlocked = () => Promise.resolve(false);
     opened = 0;
   });
 
@@ -63,6 +66,7 @@ describe('a call that waits for the database', () => {
       newSessionId: () => 1,
       maxBytes: 65_536,
       ready: () => new Promise<void>((resolve) => (ready = resolve)),
+      isBlocked: (owner, author) => isBlocked(`${owner.toString()} ${author}`),
       clock,
       random: systemRandom,
       logger: silentLogger,
@@ -85,6 +89,32 @@ describe('a call that waits for the database', () => {
     const patient = call({ Expires: '60' });
     await clock.advance(3_000);
     expect(statusOf(await patient)).to.equal(503);
+  });
+
+  it('is refused with 603 when the owner takes nothing of its caller, and has no place taken for it', async () => {
+    isBlocked = (names) => Promise.resolve(names === 'sip:alice@example.test sip:bob@example.test');
+    const answer = call();
+    await clock.advance(1_000);
+    ready();
+    const refusal = await answer;
+    expect(statusOf(refusal)).to.equal(603);
+    expect(refusal).to.include({ reason: 'Decline' });
+    expect(opened).to.equal(0);
+  });
+
+  it('is refused with 503 when nobody can say whether the owner takes anything of its caller', async () => {
+    isBlocked = () => Promise.reject(new StoreUnavailable('look'));
+    const answer = call();
+    await clock.advance(1_000);
+    ready();
+    expect(statusOf(await answer)).to.equal(503);
+    isBlocked = () => new Promise(() => undefined);
+    const silent = call();
+    await clock.advance(1_000);
+    ready();
+    await clock.advance(2_000);
+    expect(statusOf(await silent)).to.equal(503);
+    expect(opened).to.equal(0);
   });
 
   it('has no place taken for it when it is cancelled meanwhile', async () => {
