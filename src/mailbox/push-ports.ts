@@ -23,6 +23,14 @@ export interface Registration {
   readonly hop: string | null;
 }
 
+/** Where whoever learns that a user is online, or no more, tells it. Each method throws {@link StoreUnavailable}. */
+export interface OnlineIntake {
+  /** She is; resolves after the commit. Telling it again is harmless. */
+  online(registration: Registration): Promise<void>;
+  /** She is no more. */
+  offline(user: AddressOfRecord): Promise<void>;
+}
+
 /** Texts to be brought to a user who is online. */
 export interface Push extends Registration {
   /** Attempts since she registered anew that did not bring all. */
