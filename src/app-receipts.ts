@@ -1,16 +1,16 @@
 import type { Surroundings } from './app.ts';
+import type { Sweeps } from './app-sweeps.ts';
+import { startSweeps } from './app-sweeps.ts';
 import type { Config } from './config.ts';
 import { DisplayedTexts } from './mailbox/displayed-texts.ts';
-import type { Expiry } from './mailbox/expiry.ts';
-import { startExpiry } from './mailbox/expiry.ts';
-import type { ExpiryStore, ReceiptStore } from './mailbox/ports.ts';
+import type { ExpiryStore, ReceiptStore, RetentionStore, ScheduleStore } from './mailbox/ports.ts';
 import { ReceiptSessions } from './mailbox/receipt-sessions.ts';
 import type { Receipts } from './mailbox/receipts.ts';
 import { startReceipts } from './mailbox/receipts.ts';
 import { SipReceiptSender } from './sip/receipt-sender.ts';
 import type { RequestSender } from './sip/request-sender.ts';
 
-/** What tells senders of their texts, and takes texts away whose time is over. */
+/** What tells senders of their texts, lets texts become due and takes those away whose time is over. */
 export interface TextFollowUp {
   /** Where receipts find authors in a chat session. */
   readonly sessions: ReceiptSessions;
@@ -19,6 +19,8 @@ export interface TextFollowUp {
   start(): void;
   /** A receipt may be due. */
   wake(): void;
+  /** A text was scheduled. */
+  wakeSchedule(): void;
   stop(): Promise<void>;
 }
 
@@ -26,14 +28,14 @@ export interface TextFollowUp {
 export function prepareFollowUp(
   config: Config,
   surroundings: Surroundings,
-  store: ReceiptStore & ExpiryStore,
+  store: ReceiptStore & ExpiryStore & RetentionStore & ScheduleStore,
   requests: RequestSender,
 ): TextFollowUp {
   const { logger } = surroundings;
   const sessions = new ReceiptSessions();
   const sender = new SipReceiptSender({ requests, proxy: config.OUTBOUND_PROXY, logger });
   let receipts: Receipts | undefined;
-  let expiry: Expiry | undefined;
+  let sweeps: Sweeps | undefined;
   return {
     sessions,
     displayed: new DisplayedTexts({ ...surroundings, store }),
@@ -47,11 +49,12 @@ export function prepareFollowUp(
         node,
         mayTell: RECEIPTS === 'on',
       });
-      expiry ??= startExpiry({ ...surroundings, store });
+      sweeps ??= startSweeps(config, surroundings, store, []);
     },
     wake: () => receipts?.wake(),
+    wakeSchedule: () => sweeps?.wakeSchedule(),
     stop: async () => {
-      await Promise.all([receipts?.stop(), expiry?.stop()]);
+      await Promise.all([receipts?.stop(), sweeps?.stop()]);
     },
   };
 }

@@ -104,6 +104,7 @@ async function start(
       lamp.voicemail?.wake();
     },
     onReceiptDue: () => texts.followUp?.wake(),
+    onScheduled: () => texts.followUp?.wakeSchedule(),
   });
   stops.push(() => store.close());
 
@@ -246,7 +247,7 @@ async function start(
 async function open(
   config: Config,
   surroundings: Surroundings,
-  callbacks: Pick<StoreOptions, 'onSummaryDirty' | 'onReceiptDue'>,
+  callbacks: Pick<StoreOptions, 'onSummaryDirty' | 'onReceiptDue' | 'onScheduled'>,
 ): Promise<Store> {
   const file = /^sqlite:(.+)$/.exec(config.DATABASE_URL)?.[1];
   if (file !== undefined && file !== ':memory:') await mkdir(dirname(file), { recursive: true });

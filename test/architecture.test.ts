@@ -43,6 +43,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'app.ts': ['*'],
   'app-notices.ts': ['*'],
   'app-receipts.ts': ['*'],
+  'app-sweeps.ts': ['*'],
   'app-voicemail.ts': ['*'],
   'app-presence.ts': ['*'],
   'app-listeners.ts': ['*'],

@@ -1,4 +1,4 @@
-/** Every limit and pace of receipts and of expiry. Times in ms. */
+/** Every limit and pace of receipts. Times in ms. */
 export const RECEIPT_LIMITS = {
   /** Receipts held at one time by one node: few, so that texts go before them. */
   inFlight: 16,
@@ -35,16 +35,4 @@ export const RECEIPT_LIMITS = {
   stopDeadline: 2_000,
   /** Chat sessions of authors kept by one node; receipts of further ones go by MESSAGE. */
   sessions: 10_000,
-} as const;
-
-/** The pace at which texts that are too old are taken away. Times in ms. */
-export const EXPIRY_LIMITS = {
-  /** Longest pause between two looks: another node may have kept a text that expires sooner. */
-  pollCeiling: 2_000,
-  /** Shortest pause between two sweeps. */
-  gap: 250,
-  /** Texts taken away in one sweep, which is one transaction: deposits go between two of them. */
-  batch: 100,
-  /** Back-off after the store failed: first and longest pause. */
-  storeBackoff: { first: 1_000, ceiling: 60_000 },
 } as const;

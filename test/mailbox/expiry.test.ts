@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { silentLogger } from '../../src/core/logger.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
-import type { Expiry } from '../../src/mailbox/expiry.ts';
 import { expiresAt, startExpiry } from '../../src/mailbox/expiry.ts';
 import type { ExpiryStore } from '../../src/mailbox/ports.ts';
 import { StoreUnavailable } from '../../src/mailbox/ports.ts';
-import { EXPIRY_LIMITS } from '../../src/mailbox/receipt-limits.ts';
+import { EXPIRY_LIMITS } from '../../src/mailbox/sweep-limits.ts';
+import type { Sweeper } from '../../src/mailbox/sweeper.ts';
 import { FakeClock, settle } from '../doubles/fake-clock.ts';
 import { seededRandom } from '../doubles/seeded-random.ts';
 
@@ -43,7 +43,7 @@ class Texts implements ExpiryStore {
 describe('the sweep of texts that are too old', () => {
   let clock: FakeClock;
   let texts: Texts;
-  let expiry: Expiry;
+  let expiry: Sweeper;
 
   beforeEach(() => {
     clock = new FakeClock();
