@@ -14,6 +14,8 @@ import type { Deposits } from './deposit.ts';
 import { DepositConversation } from './deposit-conversation.ts';
 import type { DisplayedTexts } from './displayed-texts.ts';
 import type { PeerFormats } from './presentation.ts';
+import { PushConversation } from './push-conversation.ts';
+import type { CalledChat } from './push-delivery-ports.ts';
 import type { ReceiptSessions } from './receipt-sessions.ts';
 import type { Retrievals } from './retrieval.ts';
 import { RetrievalConversation } from './retrieval-conversation.ts';
@@ -34,7 +36,13 @@ export type ChatPurpose =
       /** SIP URI of the trusted hop the call came from; null when nobody vouches for the author. */
       readonly returnHop: string | null;
     }
-  | { readonly kind: 'retrieval'; readonly owner: AddressOfRecord };
+  | { readonly kind: 'retrieval'; readonly owner: AddressOfRecord }
+  /** We called the owner. `onStanding`: texts can be sent to her from now on. */
+  | {
+      readonly kind: 'push';
+      readonly owner: AddressOfRecord;
+      readonly onStanding: (chat: CalledChat) => void;
+    };
 
 /** A chat of a call that was answered. `end` says that the call is over; it may be called more than once. */
 export interface RunningChat {
@@ -89,13 +97,18 @@ export class SessionMode {
   readonly #options: SessionModeOptions;
   readonly #running: Gauge;
   readonly #chats = new Set<Chat>();
-  #stopping = false;
+  readonly #stopping = new AbortController();
   #onIdle = (): void => undefined;
   #count = 0;
 
   constructor(options: SessionModeOptions) {
     this.#options = options;
     this.#running = options.metrics.gauge('chat_sessions', 'Chat sessions that run');
+  }
+
+  /** Aborts when chats are asked to end for good: no call of ours need ring any longer. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   get transports(): ReadonlySet<ChatTransport> {
@@ -130,7 +143,7 @@ export class SessionMode {
 
   /** Asks every chat to end, also those whose calls are answered from now on; resolves when all are over. */
   async hangUpAll(): Promise<void> {
-    this.#stopping = true;
+    this.#stopping.abort();
     const over = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
@@ -139,30 +152,43 @@ export class SessionMode {
   }
 
   #start(prepared: PreparedSession, purpose: ChatPurpose, hangUp: (reason: string) => void): RunningChat {
+    let end = (): void => undefined;
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
     const chat = new Chat({
       prepared,
       hangUp,
-      converse: (peer, ask, session) => this.#converse(purpose, peer, ask, session),
+      converse: (peer, ask, session) => this.#converse(purpose, { peer, hangUp: ask, over }, session),
       onEnded: () => {
         this.#chats.delete(chat);
         this.#adjust(-1);
+        end();
       },
     });
     this.#chats.add(chat);
-    if (this.#stopping) queueMicrotask(() => chat.hangUp('shutdown'));
+    if (this.#stopping.signal.aborted) queueMicrotask(() => chat.hangUp('shutdown'));
     return chat;
   }
 
   #converse(
     purpose: ChatPurpose,
-    peer: PeerFormats,
-    hangUp: (reason: string) => void,
+    call: {
+      readonly peer: PeerFormats;
+      readonly hangUp: (reason: string) => void;
+      readonly over: Promise<void>;
+    },
     session: () => MsrpSession,
   ): Conversation {
-    const options = { ...this.#options, peer, hangUp };
-    return purpose.kind === 'deposit'
-      ? new DepositConversation({ ...options, ...purpose }, session)
-      : new RetrievalConversation({ ...options, owner: purpose.owner }, session);
+    const options = { ...this.#options, ...call };
+    switch (purpose.kind) {
+      case 'deposit':
+        return new DepositConversation({ ...options, ...purpose }, session);
+      case 'retrieval':
+        return new RetrievalConversation({ ...options, owner: purpose.owner }, session);
+      case 'push':
+        return new PushConversation({ ...options, ...purpose }, session);
+    }
   }
 
   #adjust(change: number): void {

@@ -3,8 +3,8 @@ import { withDeadline } from '../core/deadline.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
+import type { CalledDialog } from './called-dialog.ts';
 import type {
-  DrachtioClient,
   DrachtioDialog,
   DrachtioRequest,
   DrachtioRequestOptions,
@@ -13,9 +13,12 @@ import type {
 } from './drachtio.ts';
 import { createDrachtioClient } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
+import { inviteOver } from './outgoing-call.ts';
 import { SipRefusal, sendRefusal } from './refusal.ts';
 import type { RequestSender } from './request-sender.ts';
-import { NoSipServer, NoSuchDialog, SipServerLost } from './server-errors.ts';
+import { NoSipServer } from './server-errors.ts';
+import type { SipServer } from './sip-server.ts';
+import { answeredBy, requestOver } from './sip-server.ts';
 
 /** A request from the network, with what it takes to answer it. */
 export interface Incoming {
@@ -47,24 +50,15 @@ export interface SipAgentOptions {
   readonly metrics: Metrics;
 }
 
-interface Server {
-  readonly name: string;
-  readonly client: DrachtioClient;
-  connected: boolean;
-  /** How the client library reconnects; it reads them at each loss. */
-  readonly reconnect: { readonly retryMaxDelay: number; maxAttempts?: number };
-  /** Ends each request in flight, when the connection that would bring its answer is gone. */
-  readonly losers: Set<() => void>;
-}
-
 /** Our end towards the SIP servers: hands requests to routes, sends ours through whichever server is connected. */
 export class SipAgent implements RequestSender {
   readonly #options: SipAgentOptions;
-  readonly #servers: Server[] = [];
+  readonly #servers: SipServer[] = [];
   readonly #answers: Counter;
   readonly #connected: Gauge;
   /** Which server a response came from: the one that has its dialog. */
-  readonly #origins = new WeakMap<DrachtioResponse, Server>();
+  readonly #origins = new WeakMap<DrachtioResponse, SipServer>();
+  readonly #called = new WeakMap<DrachtioResponse, CalledDialog>();
   #turn = 0;
   #stopped = false;
 
@@ -104,11 +98,22 @@ export class SipAgent implements RequestSender {
   }
 
   /**
-   * Sends a request outside of any dialog and waits for its final response.
-   * @throws NoSipServer, SipServerLost, DeadlineExceeded, or what the server said of a request it could not send
+   * Sends a request outside of any dialog and waits for its final response. An INVITE is called off when it rings for too long,
+   * and a 2xx to it is acknowledged: {@link calledDialog}.
+   * @throws NoSipServer, SipServerLost, DeadlineExceeded, CalledOff, or what the server said of a request it could not send
    */
   async request(uri: string, options: DrachtioRequestOptions): Promise<DrachtioResponse> {
-    return await this.#request(this.#nextConnected(), uri, options);
+    const server = this.#nextConnected();
+    if (options.method !== 'INVITE') return await this.#request(server, uri, options);
+    const { clock, logger } = this.#options;
+    const { response, dialog } = await inviteOver(server, uri, options, { clock, logger });
+    if (dialog !== undefined) this.#called.set(response, dialog);
+    return response;
+  }
+
+  /** The dialog of a call of ours that this 2xx answered; undefined when the server made none of it. */
+  calledDialog(response: DrachtioResponse): CalledDialog | undefined {
+    return this.#called.get(response);
   }
 
   /** The dialog that a 2xx to a request of ours opened; undefined when it opened none. */
@@ -125,41 +130,13 @@ export class SipAgent implements RequestSender {
     };
   }
 
-  async #request(server: Server, uri: string, options: DrachtioRequestOptions): Promise<DrachtioResponse> {
-    const answer = new Promise<DrachtioResponse>((resolve, reject) => {
-      server.client.request(uri, options, (error, request) => {
-        if (request === undefined) {
-          reject(unsent(error));
-          return;
-        }
-        request.on('response', (response, acknowledge) => {
-          if (response.status < 200) return;
-          if (options.method === 'INVITE' && response.status < 300) acknowledge();
-          resolve(response);
-        });
-      });
-    });
-    const response = await this.#answered(server, options.method, answer);
+  async #request(server: SipServer, uri: string, options: DrachtioRequestOptions): Promise<DrachtioResponse> {
+    const response = await requestOver(server, this.#options.clock, uri, options);
     this.#origins.set(response, server);
     return response;
   }
 
-  /** Waits for `answer` for a bounded time; the client library never tells when its connection is gone. */
-  async #answered<T>(server: Server, method: string, answer: Promise<T>): Promise<T> {
-    let lose = (): void => undefined;
-    const lost = new Promise<never>((_resolve, reject) => {
-      lose = () => reject(new SipServerLost(server.name));
-    });
-    server.losers.add(lose);
-    try {
-      const { clock } = this.#options;
-      return await withDeadline(clock, SIP_LIMITS.requestDeadline, method, Promise.race([answer, lost]));
-    } finally {
-      server.losers.delete(lose);
-    }
-  }
-
-  #nextConnected(): Server {
+  #nextConnected(): SipServer {
     const connected = this.#servers.filter((server) => server.connected);
     const server = connected[this.#turn++ % Math.max(1, connected.length)];
     if (server === undefined) throw new NoSipServer();
@@ -174,7 +151,7 @@ export class SipAgent implements RequestSender {
     const { logger, secret } = this.#options;
     const client = createDrachtioClient();
     const reconnect = { retryMaxDelay: SIP_LIMITS.reconnectDelay };
-    const server: Server = {
+    const server: SipServer = {
       name: `${host}:${port}`,
       client,
       connected: false,
@@ -220,7 +197,7 @@ export class SipAgent implements RequestSender {
   }
 
   async #openDialog(
-    server: Server,
+    server: SipServer,
     request: DrachtioRequest,
     response: DrachtioResponse,
     options: { localSdp?: string; headers?: HeaderMap },
@@ -235,7 +212,7 @@ export class SipAgent implements RequestSender {
         sent.method === 'INVITE'
           ? // drachtio-srf takes a provisional response for the answer.
             await this.#request(server, '', { headers: {}, ...sent, stackDialogId: dialog.id })
-          : await this.#answered(server, sent.method, send(sent));
+          : await answeredBy(server, clock, sent.method, send(sent));
       return dialog;
     } catch (error) {
       // A dialog that comes up after all belongs to nobody.
@@ -246,14 +223,14 @@ export class SipAgent implements RequestSender {
     }
   }
 
-  #setConnected(server: Server, connected: boolean): void {
+  #setConnected(server: SipServer, connected: boolean): void {
     server.connected = connected;
     if (!connected) for (const lose of server.losers) lose();
     this.#connected.set(this.#servers.filter((each) => each.connected).length);
   }
 
   async #handle(
-    server: Server,
+    server: SipServer,
     route: Route,
     request: DrachtioRequest,
     response: DrachtioResponse,
@@ -288,10 +265,4 @@ export class SipAgent implements RequestSender {
       this.#answers.add({ method: request.method, status: String(response.status) });
     }
   }
-}
-
-/** Why a request was not sent, as drachtio-srf says it. */
-function unsent(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error));
-  return 'code' in error && error.code === 'ENODIALOG' ? new NoSuchDialog({ cause: error }) : error;
 }

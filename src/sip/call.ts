@@ -5,11 +5,12 @@ import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
 import type { ChatPurpose, PreparedChat, RunningChat } from '../mailbox/session-mode.ts';
 import { UnreadablePath } from '../mailbox/session-mode.ts';
+import { byeReason } from './bye-reason.ts';
 import { chatPeer } from './chat-media.ts';
 import type { ChatDescription } from './chat-offer.ts';
 import { notAcceptable, parseSameChat } from './chat-offer.ts';
-import type { DrachtioDialog, DrachtioRequest, DrachtioResponse } from './drachtio.ts';
-import { SUPPORTED, optionTags, refuseUnknownExtensions } from './extensions.ts';
+import type { CallDialog, DrachtioRequest, DrachtioResponse } from './drachtio.ts';
+import { SUPPORTED, refuseUnknownExtensions } from './extensions.ts';
 import { allowInDialog } from './in-dialog.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { ALLOW } from './options-route.ts';
@@ -18,7 +19,14 @@ import { SipRefusal, sendRefusal } from './refusal.ts';
 import { sdpOf } from './sdp-body.ts';
 import type { SessionInterval } from './session-interval.ts';
 import { answerInterval } from './session-interval.ts';
-import { crossed, refreshRequest, refreshed, refusesUpdate, unanswered } from './session-refresh.ts';
+import {
+  crossed,
+  refreshRequest,
+  refreshed,
+  refusesUpdate,
+  takesUpdate,
+  unanswered,
+} from './session-refresh.ts';
 import type { Refreshed } from './session-timer.ts';
 import { SessionTimer } from './session-timer.ts';
 import type { SetupRole } from './setup-role.ts';
@@ -28,21 +36,23 @@ import { roleAfterAnswer, roleInAnswer } from './setup-role.ts';
 const METHODS = ['INVITE', 'ACK', 'BYE', 'OPTIONS', 'UPDATE'];
 
 export interface CallOptions {
-  readonly dialog: DrachtioDialog;
+  readonly dialog: CallDialog;
   readonly prepared: PreparedChat;
   readonly purpose: ChatPurpose;
   readonly own: OwnDescription;
-  /** The INVITE that was answered. */
-  readonly invite: DrachtioRequest;
+  /** The peer's INVITE, or its answer to ours: what it says of itself. */
+  readonly peer: Pick<DrachtioRequest, 'get'>;
+  /** The call is over, or is being ended by us: told once. */
+  readonly onOver?: (reason: string) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
 }
 
 /**
- * A call that was answered, to its end: offers and answers in it, holds, session refreshes, and its chat.
+ * A call that was answered, by us or by the peer, to its end: offers and answers in it, holds, session refreshes, and its chat.
  *
- * An offer of ours is in a 2xx and its answer in the ACK, or in a refresh and its answer in the 2xx; the peer's is in its INVITE
+ * An offer of ours is in a 2xx and its answer in the ACK, or in an INVITE and its answer in the 2xx; the peer's is in its INVITE
  * or UPDATE. There is one at a time (RFC 3264 §4).
  */
 export class Call {
@@ -66,9 +76,9 @@ export class Call {
   #patience: Timer | undefined;
 
   constructor(options: CallOptions) {
-    const { dialog, prepared, purpose, invite, clock, logger } = options;
+    const { dialog, prepared, purpose, peer, clock, logger } = options;
     this.#options = options;
-    this.#peerTakesUpdate = takesUpdate(invite);
+    this.#peerTakesUpdate = takesUpdate(peer);
     this.#timer = new SessionTimer({
       clock,
       refresh: (seconds) => this.#refresh(seconds),
@@ -79,16 +89,17 @@ export class Call {
     // One that came with the news that the dialog is there.
     dialog.on('ack', (ack) => this.#takeAck(ack));
     dialog.on('destroy', () => {
-      logger.info({}, 'call ended by the caller');
-      this.#end();
+      logger.info({}, 'call ended by the peer');
+      this.#stop('the peer hung up');
+      this.#chat.end();
     });
   }
 
-  /** The answer to `offer` was sent. */
-  begin(offer: ChatDescription, interval: SessionInterval | undefined): void {
+  /** The answer to the offer in the INVITE was sent, or came: the peer's side of the chat, and our role that was agreed. */
+  begin(chat: ChatDescription, role: SetupRole, interval: SessionInterval | undefined): void {
     this.#timer.agree(interval);
     try {
-      this.#apply(offer, roleInAnswer(offer.media.setup));
+      this.#apply(chat, role);
     } catch (error) {
       this.#hangUp(describeError(error), 488);
     }
@@ -271,33 +282,19 @@ export class Call {
   #hangUp(reason: string, cause?: number): void {
     if (this.#over) return;
     const { dialog, clock, logger } = this.#options;
-    this.#stop();
+    this.#stop(reason);
     logger.info({ reason }, 'call ended by us');
-    const headers = cause === undefined ? {} : { Reason: `SIP;cause=${cause};text="${quotable(reason)}"` };
+    const bye = dialog.destroy({ headers: cause === undefined ? {} : byeReason(cause, reason) });
     // A server that goes meanwhile never answers for the BYE.
-    withDeadline(clock, SIP_LIMITS.requestDeadline, 'BYE', dialog.destroy({ headers }))
+    withDeadline(clock, SIP_LIMITS.requestDeadline, 'BYE', bye)
       .catch((error: unknown) => logger.info({ error: describeError(error) }, 'BYE not answered'))
       .finally(() => this.#chat.end());
   }
 
-  #end(): void {
-    this.#stop();
-    this.#chat.end();
-  }
-
-  #stop(): void {
-    this.#over = true;
+  #stop(reason: string): void {
     this.#timer.stop();
     this.#patience?.cancel();
+    if (!this.#over) this.#options.onOver?.(reason);
+    this.#over = true;
   }
-}
-
-/** RFC 3311 §5.1. A peer that does not say what it takes is not tried. */
-function takesUpdate(request: DrachtioRequest): boolean {
-  return optionTags(request.get('Allow')).includes('update');
-}
-
-/** RFC 3326: text is a quoted string. */
-function quotable(text: string): string {
-  return text.replace(/[^\x20-\x7e]|["\\]/g, '').slice(0, 200);
 }

@@ -25,6 +25,14 @@ export interface DrachtioRequest extends DrachtioMessage {
   readonly stackDialogId?: string;
   on(event: 'cancel', listener: () => void): this;
   on(event: 'response', listener: (response: DrachtioResponse, ack: () => void) => void): this;
+  /** An UPDATE came with the Call-ID of this request of ours, before its final response: no dialog is asked about it. */
+  on(event: 'update', listener: InDialog): this;
+}
+
+/** A request of ours that was sent. */
+export interface SentRequest extends DrachtioRequest {
+  /** Calls an INVITE off (RFC 3261 §9.1). Its final response still comes. */
+  cancel(): void;
 }
 
 /** A response: one to send, or one that came. */
@@ -44,15 +52,12 @@ export interface DrachtioResponse extends DrachtioMessage {
 
 type InDialog = (request: DrachtioRequest, response: DrachtioResponse) => void;
 
-/** A dialog we answered. */
-export interface DrachtioDialog {
+/** A dialog, whichever side began it. */
+export interface CallDialog {
   readonly id: string;
   readonly connected: boolean;
   /** Takes a request that came in the dialog. */
   handle(request: DrachtioRequest, response: DrachtioResponse): void;
-  /** The client keeps every dialog until it is told that one is gone. */
-  readonly srf: { removeDialog(dialog: DrachtioDialog): void };
-  removeAllListeners(): this;
   readonly local: { readonly sdp: string; readonly contact: string };
   on(event: 'destroy', listener: () => void): this;
   /** The ACK to a 2xx of ours. It comes a turn of the event loop late, so that whoever opened the dialog can listen first. */
@@ -61,6 +66,13 @@ export interface DrachtioDialog {
   /** Sends BYE. Resolves on its answer. */
   destroy(options?: { headers?: HeaderMap }): Promise<unknown>;
   request(options: { method: string; headers?: HeaderMap; body?: string }): Promise<DrachtioResponse>;
+}
+
+/** A dialog we answered, as drachtio-srf makes it. */
+export interface DrachtioDialog extends CallDialog {
+  /** The client keeps every dialog until it is told that one is gone. */
+  readonly srf: { removeDialog(dialog: DrachtioDialog): void };
+  removeAllListeners(): this;
 }
 
 /** A request to send. */
@@ -72,6 +84,8 @@ export interface DrachtioRequestOptions {
   readonly proxy?: string;
   readonly headers: HeaderMap;
   readonly body?: string;
+  /** Of an INVITE outside of a dialog: calls it off while it rings. */
+  readonly signal?: AbortSignal;
 }
 
 /** One connection of drachtio-srf to one drachtio-server, or to the built-in engine. */
@@ -92,13 +106,16 @@ export interface DrachtioClient {
   request(
     uri: string,
     options: DrachtioRequestOptions,
-    sent: (error: unknown, request?: DrachtioRequest) => void,
+    sent: (error: unknown, request?: SentRequest) => void,
   ): void;
   createUAS(
     request: DrachtioRequest,
     response: DrachtioResponse,
     options: { localSdp?: string; headers?: HeaderMap },
   ): Promise<DrachtioDialog>;
+  /** What comes in the dialog goes to its `handle` from now on. */
+  addDialog(dialog: Pick<CallDialog, 'id' | 'handle'>): void;
+  removeDialog(dialog: Pick<CallDialog, 'id'>): void;
 }
 
 /** A client that is not connected yet. */

@@ -1,6 +1,6 @@
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import type { DrachtioDialog, DrachtioRequest, DrachtioResponse } from './drachtio.ts';
+import type { CallDialog, DrachtioRequest, DrachtioResponse } from './drachtio.ts';
 
 /**
  * Lets only `methods` into a dialog; any other gets 405. Left to itself, drachtio-srf answers 200 to requests nobody listens
@@ -8,7 +8,7 @@ import type { DrachtioDialog, DrachtioRequest, DrachtioResponse } from './dracht
  * @param handle takes them in the place of drachtio-srf
  */
 export function allowInDialog(
-  dialog: DrachtioDialog,
+  dialog: Pick<CallDialog, 'handle'>,
   methods: readonly string[],
   logger: Logger,
   handle: (request: DrachtioRequest, response: DrachtioResponse) => void = dialog.handle.bind(dialog),

@@ -6,6 +6,11 @@ export const SIP_LIMITS = {
   answerDeadline: 5_000,
   /** Longest wait for the database to say that it is there, before a call is answered. */
   storeDeadline: 3_000,
+  /**
+   * How long a call of ours may ring. With {@link challengeRetryWindow} it stays within the time for which MSRP keeps what comes
+   * for a session that is not opened yet.
+   */
+  ringing: 25_000,
   /** Longest pause between two attempts to reach a drachtio-server. */
   reconnectDelay: 5_000,
   /** How often a drachtio-server is asked whether it still listens. */

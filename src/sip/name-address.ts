@@ -1,3 +1,5 @@
+import { SIP_LIMITS } from './limits.ts';
+
 /** A name-addr or addr-spec of a header (RFC 3261 §20.10) with what follows it. */
 export interface NameAddress {
   /** Without quotes and escapes; '' when there is none. */
@@ -57,6 +59,13 @@ export function parseNameAddress(value: string): NameAddress | undefined {
   const uri = semicolon === -1 ? bare : bare.slice(0, semicolon);
   if (!/^[A-Za-z][A-Za-z0-9+.-]*:\S+$/.test(uri)) return undefined;
   return { displayName: '', uri, parameters: semicolon === -1 ? '' : bare.slice(semicolon) };
+}
+
+/** `"Bob" <sip:bob@example.com>`, safe to put into a header whatever the two hold. */
+export function formatNameAddress({ displayName, uri }: Omit<NameAddress, 'parameters'>): string {
+  const address = `<${headerSafe(uri, SIP_LIMITS.headerValue).replace(/[<>\s"]/g, '')}>`;
+  const name = headerSafe(displayName, SIP_LIMITS.displayName).replace(/[\\"]/g, '\\$&');
+  return name === '' ? address : `"${name}" ${address}`;
 }
 
 /** A header value that cannot end its line: every control character becomes a space. */

@@ -20,3 +20,10 @@ export class NoSuchDialog extends MailboxError {
     super('NO_SUCH_DIALOG', 'the SIP server knows no such dialog', options);
   }
 }
+
+/** We called an INVITE of ours off before it was answered. */
+export class CalledOff extends MailboxError {
+  constructor() {
+    super('CALLED_OFF', 'the call was called off');
+  }
+}

@@ -66,6 +66,12 @@ export function agreedInterval(response: Message, asked: number): SessionInterva
   };
 }
 
+/** What the 2xx to our INVITE says: we asked for no timer, and go along with the one the peer or a proxy wants (RFC 4028 §7.2). */
+export function answeredInterval(response: Message): SessionInterval | undefined {
+  const isWanted = field(response, 'Session-Expires', 'x') !== undefined;
+  return isWanted ? agreedInterval(response, SESSION_MAX_INTERVAL) : undefined;
+}
+
 /** What a 422 asks for (RFC 4028 §7.3); undefined when it is no more than was asked. */
 export function longerInterval(response: Pick<DrachtioResponse, 'get'>, asked: number): number | undefined {
   const least = deltaSeconds(response.get('Min-SE')) ?? 0;

@@ -1,7 +1,7 @@
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { NoSuchDialog } from './server-errors.ts';
-import type { DrachtioDialog, DrachtioResponse, HeaderMap } from './drachtio.ts';
-import { SUPPORTED } from './extensions.ts';
+import type { CallDialog, DrachtioResponse, HeaderMap } from './drachtio.ts';
+import { SUPPORTED, optionTags } from './extensions.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { ALLOW } from './options-route.ts';
 import type { OwnDescription } from './own-description.ts';
@@ -15,7 +15,7 @@ export type RefreshMethod = 'INVITE' | 'UPDATE';
 export function refreshRequest(
   method: RefreshMethod,
   seconds: number,
-  { dialog, own }: { readonly dialog: DrachtioDialog; readonly own: OwnDescription },
+  { dialog, own }: { readonly dialog: Pick<CallDialog, 'local'>; readonly own: OwnDescription },
 ): { method: string; headers: HeaderMap; body?: string } {
   const headers = {
     Contact: dialog.local.contact,
@@ -25,6 +25,11 @@ export function refreshRequest(
   };
   if (method === 'UPDATE') return { method, headers };
   return { method, headers: { ...headers, 'Content-Type': 'application/sdp' }, body: own.current };
+}
+
+/** RFC 3311 §5.1. A peer that does not say what it takes is not tried. */
+export function takesUpdate(peer: Pick<DrachtioResponse, 'get'>): boolean {
+  return optionTags(peer.get('Allow')).includes('update');
 }
 
 /** Whether the peer does not know UPDATE after all. */

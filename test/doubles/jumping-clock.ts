@@ -11,6 +11,11 @@ export class JumpingClock implements Clock {
   #ahead = 0;
   readonly #pending = new Set<Pending>();
 
+  /** Timers that are neither cancelled nor over. */
+  get pendingTimers(): number {
+    return this.#pending.size;
+  }
+
   now(): number {
     return Date.now() + this.#ahead;
   }

@@ -83,6 +83,11 @@ export class MsrpChat {
     return chat;
   }
 
+  /** The other side of a connection that was made to us; the peer binds the session. */
+  static over(socket: Socket, local: string, remote: string, options: ChatOptions = {}): MsrpChat {
+    return new MsrpChat(socket, local, remote, options);
+  }
+
   get closed(): boolean {
     return this.#closed;
   }
