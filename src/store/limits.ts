@@ -38,6 +38,10 @@ export const STORE_LIMITS = {
   sweepBatch: 200,
   /** How long a text that is gone is known again: whoever did not get our answer has sent it anew by then. */
   resendWindow: 86_400_000,
+  /** Authors one mailbox takes nothing of. */
+  blockedAuthors: 1_000,
+  /** Longest values of what an owner sets, as their columns have room. */
+  preference: { language: 16, timeZone: 64, greeting: 1_000 },
   /** Attempts of a transaction that lost against another one, and the longest pause after the first; later ones grow. */
   attempts: 9,
   retryPause: 50,

@@ -12,15 +12,19 @@ import type {
   RetrievalStore,
   ScheduleStore,
 } from '../mailbox/ports.ts';
+import type { DeskStore, PreferenceStore } from '../mailbox/desk-ports.ts';
 import type { LampAudit, SummaryStore, VoicemailStore } from '../mwi/ports.ts';
 import type { PresenceStore } from '../presence/ports.ts';
 import { MailboxAddresses } from './address-book.ts';
 import { Database } from './database.ts';
 import { DepositWriter } from './deposit-writer.ts';
+import { DeskReader } from './desk-reader.ts';
+import { DeskWriter } from './desk-writer.ts';
 import { ExpirySweep } from './expiry-sweep.ts';
 import type { RoomLimits } from './mailbox-room.ts';
 import { LampReader } from './lamp-audit.ts';
 import { checkSchema, checkServer, migrate } from './migrate.ts';
+import { PreferenceBook } from './preference-book.ts';
 import { PresenceRecords } from './presence-records.ts';
 import { ReceiptLedger } from './receipt-ledger.ts';
 import { ReceiptWriter } from './receipt-writer.ts';
@@ -60,6 +64,8 @@ export interface Store
     ExpiryStore,
     RetentionStore,
     ScheduleStore,
+    PreferenceStore,
+    DeskStore,
     SummaryStore,
     VoicemailStore,
     AddressBook,
@@ -98,6 +104,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const expiry = new ExpirySweep(database, receiptWriter, onDirty);
   const retention = new RetentionSweep(database, onDirty);
   const schedule = new ScheduleSweep(database, onDirty);
+  const preferences = new PreferenceBook(database);
+  const deskReader = new DeskReader(database);
+  const deskWriter = new DeskWriter(database, receiptWriter, onDirty);
   const summaries = new SummaryLedger(database);
   const addresses = new MailboxAddresses(database);
   const audit = new LampReader(database);
@@ -123,6 +132,21 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     forgetGone: (now, limit) => retention.forgetGone(now, limit),
     deliverScheduled: (now, limit) => schedule.deliverScheduled(now, limit),
     nextScheduledAt: () => schedule.nextScheduledAt(),
+    preferences: (owner) => preferences.preferences(owner),
+    setPreferences: (owner, changes) => preferences.setPreferences(owner, changes),
+    block: (owner, author) => preferences.block(owner, author),
+    unblock: (owner, author) => preferences.unblock(owner, author),
+    blocked: (owner) => preferences.blocked(owner),
+    isBlocked: (owner, author) => preferences.isBlocked(owner, author),
+    readTexts: (owner, limit) => deskReader.readTexts(owner, limit),
+    authorsOfRead: (owner, limit) => deskReader.authorsOfRead(owner, limit),
+    readTextsFrom: (owner, author, limit) => deskReader.readTextsFrom(owner, author, limit),
+    textsById: (owner, ids) => deskReader.textsById(owner, ids),
+    scheduledBy: (owner, author, limit) => deskReader.scheduledBy(owner, author, limit),
+    listing: (owner) => deskReader.listing(owner),
+    deleteTexts: (owner, ids) => deskWriter.deleteTexts(owner, ids),
+    saveTexts: (owner, ids) => deskWriter.saveTexts(owner, ids),
+    keepListing: (owner, ids) => deskWriter.keepListing(owner, ids),
     claimDue: (claim, now, limit) => summaries.claimDue(claim, now, limit),
     settle: (claim, target, state, schedule) => summaries.settle(claim, target, state, schedule),
     nextDueAt: () => summaries.nextDueAt(),
