@@ -1,0 +1,140 @@
+import { Chrono, de as chronoDe, en as chronoEn, es as chronoEs, fr as chronoFr } from 'chrono-node';
+import type { ParsedComponents, ParsedResult, Refiner } from 'chrono-node';
+import type { Language } from '../../phrases/phrases.ts';
+import { wallClockAt } from '../wall-clock.ts';
+import type { WallClock } from '../wall-clock.ts';
+import { de } from './de.ts';
+import { en } from './en.ts';
+import { es } from './es.ts';
+import { fr } from './fr.ts';
+import { parserOf, wholeWords } from './idiom.ts';
+import type { TimeWords } from './idiom.ts';
+
+const MINUTE = 60_000;
+const MORNING = 9 * 60 * MINUTE;
+
+/** How far a time that is past is put ahead, because its words mean the next such time. */
+export type Step = 'none' | 'day' | 'week' | 'month' | 'year';
+
+/** Words that say a time, found in a text. */
+export interface Reading {
+  readonly language: Language;
+  /** Where the words start and end. */
+  readonly start: number;
+  readonly end: number;
+  readonly hasDate: boolean;
+  readonly hasTime: boolean;
+  /** Midnight of the day. */
+  readonly day: WallClock;
+  /** Ms since midnight; 9:00 when no time was said. */
+  readonly time: number;
+  readonly step: Step;
+  /** Minutes east of UTC when the words said so, else null: the reader's zone. */
+  readonly offset: number | null;
+}
+
+/** What each language adds to chrono. */
+export const TIME_WORDS: Readonly<Record<Language, TimeWords>> = { en, es, de, fr };
+
+const UTC = /^\s*(?:UTC|GMT)(?![\p{L}\p{N}+-])/u;
+
+const utc: Refiner = {
+  refine(context, results) {
+    for (const result of results) {
+      const name = UTC.exec(context.text.slice(result.index + result.text.length))?.[0];
+      if (name === undefined || !result.start.isCertain('hour') || result.start.isCertain('timezoneOffset'))
+        continue;
+      result.start.assign('timezoneOffset', 0);
+      result.text += name;
+    }
+    return results;
+  },
+};
+
+const CHRONOS: Readonly<Record<Language, Chrono>> = {
+  // Days ahead of months, as everywhere but in North America.
+  en: chronoWith(chronoEn.GB, en),
+  es: chronoWith(chronoEs.casual, es),
+  de: chronoWith(chronoDe.casual, de),
+  fr: chronoWith(chronoFr.casual, fr),
+};
+
+/** All times that `text` says in one language, in their order. `now` in epoch ms. */
+export function readTimes(text: string, language: Language, timeZone: string, now: number): Reading[] {
+  const wall = wallClockAt(now, timeZone);
+  const reference = { instant: new Date(now), timezone: (wall - now) / MINUTE };
+  return CHRONOS[language]
+    .parse(text, reference)
+    .map((result) => readingOf(result, language))
+    .filter(({ hasDate, hasTime }) => hasDate || hasTime);
+}
+
+/** A date and a time that belong together. */
+export function joined(date: Reading, time: Reading): Reading {
+  return {
+    ...date,
+    start: Math.min(date.start, time.start),
+    end: Math.max(date.end, time.end),
+    hasTime: true,
+    time: time.time,
+    offset: time.offset ?? date.offset,
+  };
+}
+
+function readingOf({ index, text, start }: ParsedResult, language: Language): Reading {
+  const said = (part: Parameters<ParsedComponents['isCertain']>[0]): boolean => start.isCertain(part);
+  const part = said('hour') ? undefined : dayPartIn(text, language);
+  const value = (component: Parameters<ParsedComponents['get']>[0]): number => start.get(component) ?? 0;
+  return {
+    language,
+    start: index,
+    end: index + text.length,
+    hasDate: said('day') || said('weekday') || (said('month') && said('year')),
+    hasTime: said('hour') || part !== undefined,
+    day: Date.UTC(value('year'), value('month') - 1, value('day')),
+    time: said('hour')
+      ? ((value('hour') * 60 + value('minute')) * 60 + value('second')) * 1000 + value('millisecond')
+      : (part ?? MORNING),
+    step: stepOf(said),
+    offset: said('timezoneOffset') ? value('timezoneOffset') : null,
+  };
+}
+
+function stepOf(said: (part: 'day' | 'weekday' | 'month' | 'year') => boolean): Step {
+  if (said('year')) return 'none';
+  if (said('month')) return 'year';
+  if (said('day')) return 'month';
+  return said('weekday') ? 'week' : 'day';
+}
+
+const DAY_PARTS: Readonly<Record<Language, readonly DayPartFinder[]>> = {
+  en: dayPartsOf(en),
+  es: dayPartsOf(es),
+  de: dayPartsOf(de),
+  fr: dayPartsOf(fr),
+};
+
+type DayPartFinder = readonly [words: RegExp, hour: number];
+
+function dayPartsOf({ dayParts }: TimeWords): DayPartFinder[] {
+  return dayParts.map(([pattern, hour]) => [wholeWords(pattern), hour]);
+}
+
+function dayPartIn(text: string, language: Language): number | undefined {
+  const hour = DAY_PARTS[language].find(([pattern]) => pattern.test(text))?.[1];
+  return hour === undefined ? undefined : hour * 60 * MINUTE;
+}
+
+function chronoWith({ parsers, refiners }: Chrono, { idioms }: TimeWords): Chrono {
+  return new Chrono({
+    parsers: [...idioms.map(parserOf), ...parsers],
+    refiners: [...refiners.filter((refiner) => !readsZoneNames(refiner)), utc],
+  });
+}
+
+/**
+ * Chrono takes `ist`, `met` and `art` for time zones in any language. It gives no way to leave that out, nor exports the class.
+ */
+function readsZoneNames(refiner: Refiner): boolean {
+  return refiner.constructor.name === 'ExtractTimezoneAbbrRefiner';
+}
