@@ -14,16 +14,6 @@ export const VOICEMAIL_LIMITS = {
   maxWatched: 200_000,
   /** Users claimed that no SUBSCRIBE left for yet: what takes longer is left to other nodes. */
   maxUnasked: 2_000,
-  /**
-   * Lifetime asked for, seconds: the shortest that lets refreshes take no more than this part of the rate. A voicemail that
-   * forgot us is found out by a refresh.
-   */
-  expires: { shortest: 600, longest: 3_600 },
-  refreshShare: 0.5,
-  /** Between two occasions to refresh everything at once because the voicemail seems to have forgotten us. */
-  hastenGap: 300_000,
-  /** A SUBSCRIBE is given up after this; the sender's own deadline (RFC 3261 Timer F and slack) is shorter. */
-  subscribeDeadline: 40_000,
   /** What a subscription last said stands so long beyond its end: time to find the voicemail again. */
   grace: 600_000,
   /** How long a claim of a watch holds, and how long before its end it is renewed. */

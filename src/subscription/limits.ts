@@ -21,4 +21,16 @@ export const SUBSCRIPTION_LIMITS = {
   refusedRetry: 900_000,
   /** The same where no user's subscription would be taken: the notifier does not serve them. */
   unservedRetry: 4 * 3_600_000,
+  /**
+   * Lifetime asked for, seconds: the shortest that lets refreshes take no more than this part of the rate. A notifier that
+   * forgot us is found out by a refresh.
+   */
+  expires: { shortest: 600, longest: 3_600 },
+  refreshShare: 0.5,
+  /** Between two occasions to refresh everything at once because the notifier seems to have forgotten us. */
+  hastenGap: 300_000,
+  /** A SUBSCRIBE is given up after this; the sender's own deadline (RFC 3261 Timer F and slack) is shorter. */
+  subscribeDeadline: 40_000,
+  /** How long the last NOTIFY of a subscription that was ended is waited for. */
+  lastNotify: 5_000,
 } as const;

@@ -21,6 +21,8 @@ export interface KamailioOptions {
   sanity?: boolean;
   /** Seconds a publication or a subscription lives at most. Default: an hour. */
   maxExpires?: number;
+  /** Tell who is registered to whoever subscribes to it (RFC 3680); with `sqlite` or `mysql`. */
+  regEvents?: boolean;
   /** Whose publications it takes, by digest; `algorithm` is MD5 unless told otherwise. Default: anybody's. */
   auth?: { user: string; password: string; algorithm?: 'MD5' | 'SHA-256' };
 }
@@ -102,6 +104,7 @@ async function prepare(options: KamailioOptions, folder: string, port: number): 
     `MAILBOX="${options.mailbox}"`,
     `OWN_URI="sip:127.0.0.1:${port}"`,
     ...(options.sanity === true ? ['WITH_SANITY'] : []),
+    ...(options.regEvents === true ? ['WITH_REGINFO'] : []),
     ...(options.maxExpires === undefined ? [] : [`MAX_EXPIRES=${options.maxExpires}`]),
     ...authDefinitions(options.auth),
   ];

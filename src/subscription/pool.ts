@@ -1,0 +1,323 @@
+import type { AddressOfRecord } from '../core/address-of-record.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { DeadlineExceeded } from '../core/deadline.ts';
+import { DueQueue } from '../core/due-queue.ts';
+import type { Random } from '../core/random.ts';
+import type { Wait } from '../core/waits.ts';
+import { Waits } from '../core/waits.ts';
+import { SUBSCRIPTION_LIMITS } from './limits.ts';
+import type {
+  Notification,
+  RefreshResponse,
+  SubscribeResponse,
+  SubscribeSilence,
+  Subscriber,
+  Subscription,
+} from './ports.ts';
+import type { Pace } from './steady-pace.ts';
+import type { Watch, WatchSurroundings, WatchTurn } from './watch.ts';
+import { NEW_WATCH, afterNotify, afterRefresh, afterSubscribe, dueStep } from './watch.ts';
+
+export interface SubscriptionPoolOptions<Body> {
+  readonly subscriber: Subscriber<Body>;
+  /** How fast SUBSCRIBEs may leave. */
+  readonly pace: Pace;
+  /** The same a second: lifetimes are such that refreshes take a part of it only. */
+  readonly rate: number;
+  readonly maxInFlight: number;
+  /** A NOTIFY came. `endsAt`: when the subscription ends as things are, epoch ms. Must not throw. */
+  readonly onNotify: (user: AddressOfRecord, notification: Notification<Body>, endsAt: number) => void;
+  /** A subscription began: what the last one said may not be continued. Must not throw. */
+  readonly onSubscribed: (user: AddressOfRecord) => void;
+  /** An answer came to a SUBSCRIBE, or none did. `refused`: somebody has to look at it. Must not throw. */
+  readonly onAnswer: (
+    user: AddressOfRecord,
+    response: SubscribeResponse | RefreshResponse,
+    refused: boolean,
+  ) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** One user who is subscribed to, or will be. */
+interface Entry {
+  readonly user: AddressOfRecord;
+  watch: Watch;
+  subscription: Subscription | undefined;
+  /** The SUBSCRIBE whose NOTIFYs are believed. */
+  attempt: object | undefined;
+  /** When to refresh ahead of time, epoch ms. */
+  hurryAt: number;
+}
+
+/** A subscription that is to end. */
+interface Leaving {
+  readonly user: AddressOfRecord;
+  readonly leaves: Subscription;
+}
+
+/**
+ * Keeps a subscription for each of many users: begins it, refreshes it, begins it anew when it is lost, as {@link Watch} says,
+ * and ends it, as fast as the pace allows.
+ */
+export class SubscriptionPool<Body> {
+  readonly #options: SubscriptionPoolOptions<Body>;
+  readonly #entries = new Map<string, Entry>();
+  /** When each next SUBSCRIBE is due. */
+  readonly #steps = new DueQueue<Entry | Leaving>();
+  readonly #waits: Waits;
+  /** Waits for the last NOTIFY of those that end. */
+  readonly #lastWords = new Map<Subscription, Wait>();
+  #inFlight = 0;
+  /** Seconds the notifier wants at least. */
+  #minExpires = 0;
+  #hastenedAt = -Infinity;
+  #timer: { readonly at: number; readonly timer: Timer } | undefined;
+  #stopped = false;
+
+  constructor(options: SubscriptionPoolOptions<Body>) {
+    this.#options = options;
+    this.#waits = new Waits(options.clock);
+  }
+
+  /** Users who are subscribed to, or will be. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  has(user: AddressOfRecord): boolean {
+    return this.#entries.has(user.toString());
+  }
+
+  /** Subscribes for `user`, unless that is done already. */
+  add(user: AddressOfRecord): void {
+    const key = user.toString();
+    if (this.#stopped || this.#entries.has(key)) return;
+    const entry: Entry = {
+      user,
+      watch: NEW_WATCH,
+      subscription: undefined,
+      attempt: undefined,
+      hurryAt: Infinity,
+    };
+    this.#entries.set(key, entry);
+    this.#steps.set(entry, this.#options.clock.now());
+    this.#run();
+  }
+
+  /** Ends the subscription for `user` (RFC 6665 §4.1.2.3). */
+  remove(user: AddressOfRecord): void {
+    const entry = this.#entries.get(user.toString());
+    if (entry === undefined) return;
+    this.#entries.delete(user.toString());
+    this.#steps.delete(entry);
+    if (entry.subscription !== undefined) this.#leave(user, entry.subscription);
+    this.#run();
+  }
+
+  /** Refreshes ahead of time, not before `at` (epoch ms): the notifier tells the whole state then. */
+  hurry(user: AddressOfRecord, at: number): void {
+    const entry = this.#entries.get(user.toString());
+    if (entry === undefined) return;
+    entry.hurryAt = Math.min(entry.hurryAt, at);
+    this.#hurry(entry);
+    this.#run();
+  }
+
+  /** Starts nothing more and forgets all: what is still notified gets 481, and the subscription ends there. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.timer.cancel();
+    this.#timer = undefined;
+    this.#steps.clear();
+    for (const { subscription } of this.#entries.values()) subscription?.forget();
+    this.#entries.clear();
+    this.#waits.endAll();
+  }
+
+  #isKept(entry: Entry): boolean {
+    return this.#entries.get(entry.user.toString()) === entry;
+  }
+
+  /** Sends what is due as the pace allows, and sets the one timer to what is due next. */
+  #run(): void {
+    if (this.#stopped) return;
+    const { clock, pace, maxInFlight } = this.#options;
+    while (this.#inFlight < maxInFlight && pace.room >= 1) {
+      const due = this.#steps.takeDue(clock.now());
+      if (due === undefined) break;
+      if ('leaves' in due) this.#send(this.#end(due));
+      else this.#takeStep(due);
+    }
+    const first = this.#inFlight < maxInFlight ? this.#steps.first : undefined;
+    // With all hands full, the next answer runs us again.
+    if (first === undefined) return;
+    const at = Math.max(first.at, pace.room >= 1 ? first.at : pace.nextAt);
+    if (this.#timer !== undefined && this.#timer.at <= at) return;
+    this.#timer?.timer.cancel();
+    const timer = clock.after(Math.max(0, at - clock.now()), () => {
+      this.#timer = undefined;
+      this.#run();
+    });
+    this.#timer = { at, timer };
+  }
+
+  #takeStep(entry: Entry): void {
+    const step = dueStep(entry.watch, this.#surroundings());
+    if (step.kind === 'none') {
+      this.#turn(entry, step.turn);
+      return;
+    }
+    if (step.drop) this.#drop(entry);
+    entry.watch = step.watch;
+    entry.hurryAt = Infinity;
+    const { subscription } = entry;
+    const isRefresh = step.kind === 'refresh' && subscription !== undefined;
+    this.#send(isRefresh ? this.#refresh(entry, subscription) : this.#subscribe(entry));
+  }
+
+  #send(exchange: Promise<void>): void {
+    this.#options.pace.spend(1);
+    this.#inFlight++;
+    void exchange.finally(() => {
+      this.#inFlight--;
+      this.#run();
+    });
+  }
+
+  async #subscribe(entry: Entry): Promise<void> {
+    const { subscriber, onSubscribed } = this.#options;
+    const { user } = entry;
+    const attempt = {};
+    entry.attempt = attempt;
+    const isCurrent = (): boolean => this.#isKept(entry) && entry.attempt === attempt;
+    let begun: Subscription | undefined;
+    onSubscribed(user);
+    const answer = subscriber.subscribe(user, this.#lifetime(), (notification) => {
+      // NOTIFYs of a subscription that was given up say nothing any more.
+      if (isCurrent()) this.#notified(entry, notification);
+      else if (begun !== undefined && notification.state === 'terminated') this.#lastWords.get(begun)?.end();
+    });
+    const response = await this.#bounded<SubscribeResponse>(answer, (late) => {
+      if (late.kind === 'accepted') late.subscription.forget();
+    });
+    if (response.kind === 'accepted') begun = response.subscription;
+    if (!isCurrent()) {
+      if (begun !== undefined) this.#leave(user, begun);
+      return;
+    }
+    if (begun === undefined) entry.attempt = undefined;
+    else entry.subscription = begun;
+    this.#answered(entry, response, afterSubscribe(entry.watch, response, this.#surroundings()));
+  }
+
+  async #refresh(entry: Entry, subscription: Subscription): Promise<void> {
+    const response = await this.#bounded<RefreshResponse>(
+      subscription.refresh(this.#lifetime()),
+      () => undefined,
+    );
+    // A NOTIFY may have ended it, and another may be under way by now.
+    if (!this.#isKept(entry) || entry.subscription !== subscription) return;
+    if (response.kind === 'rejected' && response.status === 481) this.#hastenAll();
+    this.#answered(entry, response, afterRefresh(entry.watch, response, this.#surroundings()));
+  }
+
+  #answered(entry: Entry, response: SubscribeResponse | RefreshResponse, turn: WatchTurn): void {
+    this.#options.onAnswer(entry.user, response, turn.refusedWith !== undefined);
+    this.#turn(entry, turn);
+  }
+
+  #leave(user: AddressOfRecord, subscription: Subscription): void {
+    if (this.#stopped) subscription.forget();
+    else this.#steps.set({ user, leaves: subscription }, this.#options.clock.now());
+  }
+
+  /** Expires: 0, and its last NOTIFY, for which there is a bounded time. */
+  async #end({ leaves }: Leaving): Promise<void> {
+    const lastWord = this.#waits.start(SUBSCRIPTION_LIMITS.lastNotify);
+    this.#lastWords.set(leaves, lastWord);
+    const response = await this.#bounded<RefreshResponse>(leaves.refresh(0), () => undefined);
+    if (response.kind !== 'accepted') lastWord.end();
+    void lastWord.outcome.then(() => {
+      this.#lastWords.delete(leaves);
+      leaves.forget();
+    });
+  }
+
+  /** A notifier that does not know one subscription may have restarted, and know none: all are refreshed as the pace allows. */
+  #hastenAll(): void {
+    const now = this.#options.clock.now();
+    if (now - this.#hastenedAt < SUBSCRIPTION_LIMITS.hastenGap) return;
+    this.#hastenedAt = now;
+    for (const entry of this.#entries.values()) {
+      entry.hurryAt = now;
+      this.#hurry(entry);
+    }
+  }
+
+  #hurry(entry: Entry): void {
+    const { watch, hurryAt } = entry;
+    if (hurryAt < Infinity && watch.phase === 'subscribed' && watch.heard) this.#steps.set(entry, hurryAt);
+  }
+
+  /** Seconds to ask for. */
+  #lifetime(): number {
+    const { expires, refreshShare, refreshWindow } = SUBSCRIPTION_LIMITS;
+    const bearable = this.#entries.size / (this.#options.rate * refreshShare * refreshWindow.from);
+    const wanted = Math.ceil(Math.min(Math.max(bearable, expires.shortest), expires.longest));
+    return Math.max(wanted, this.#minExpires);
+  }
+
+  /** Gives an answer up after a while; `onLate` is told of one that comes after all. Never rejects. */
+  async #bounded<R>(answer: Promise<R>, onLate: (response: R) => void): Promise<R | SubscribeSilence> {
+    const limit = SUBSCRIPTION_LIMITS.subscribeDeadline;
+    const wait = this.#waits.start(limit);
+    let isLate = false;
+    const overdue = wait.outcome.then((): SubscribeSilence => {
+      isLate = true;
+      return { kind: 'unanswered', cause: new DeadlineExceeded('SUBSCRIBE', limit) };
+    });
+    const inTime = answer.then((response) => {
+      if (isLate) onLate(response);
+      return response;
+    });
+    try {
+      return await Promise.race([inTime, overdue]);
+    } catch (cause) {
+      return { kind: 'unanswered', cause };
+    } finally {
+      wait.end();
+    }
+  }
+
+  #notified(entry: Entry, notification: Notification<Body>): void {
+    const turn = afterNotify(entry.watch, notification, this.#surroundings());
+    const { watch } = turn.watch.phase === 'unasked' ? entry : turn;
+    const { clock, onNotify } = this.#options;
+    onNotify(entry.user, notification, watch.phase === 'unasked' ? clock.now() : watch.endsAt);
+    // Whoever was told may have given the user up.
+    if (this.#isKept(entry)) this.#turn(entry, turn);
+    this.#run();
+  }
+
+  /** Brings about what the machine says. */
+  #turn(entry: Entry, turn: WatchTurn): void {
+    entry.watch = turn.watch;
+    if (turn.drop === true) this.#drop(entry);
+    if (turn.minExpires !== undefined) this.#minExpires = Math.max(this.#minExpires, turn.minExpires);
+    if (turn.dueAt === null) this.#steps.delete(entry);
+    else this.#steps.set(entry, turn.dueAt);
+    this.#hurry(entry);
+  }
+
+  #drop(entry: Entry): void {
+    entry.subscription?.forget();
+    entry.subscription = undefined;
+    entry.attempt = undefined;
+  }
+
+  #surroundings(): WatchSurroundings {
+    const { clock, random } = this.#options;
+    return { now: clock.now(), expires: this.#lifetime(), fraction: () => random.fraction() };
+  }
+}
