@@ -31,7 +31,9 @@ export function readReminder(words: string, context: ReminderContext): Reminder 
   const best = others.reduce((found, other) => (isBetter(other, found) ? other : found), first);
   const at = instantOfReading(best.reading, context);
   if (at === null) return 'not understood';
-  if (at <= context.now) return 'past';
+  // `today` does not say when.
+  if (at <= context.now)
+    return isToday(best.reading, context) && !best.reading.hasTime ? 'not understood' : 'past';
   return best.text === '' ? 'no text' : { at, text: best.text };
 }
 
@@ -147,14 +149,19 @@ function instantOfReading(reading: Reading, { timeZone, now }: ReminderContext):
     offset === null ? instantOf(of + time, timeZone) : of + time - offset * 60_000;
   const at = instant(day);
   if (Number.isNaN(at)) return null;
-  const today = wallClockAt(now, timeZone);
   // A day that was said, and is today, is not put off for a year because the hour is past.
-  const isToday = day <= today && today < day + DAY;
-  if (at > now || step === 'none' || (isToday && (step === 'month' || step === 'year'))) return at;
+  const said =
+    step === 'none' || (isToday(reading, { timeZone, now }) && (step === 'month' || step === 'year'));
+  if (at > now || said) return at;
   return instant(ahead(day, step));
 }
 
 const DAY = 86_400_000;
+
+function isToday({ day }: Reading, { timeZone, now }: Pick<ReminderContext, 'timeZone' | 'now'>): boolean {
+  const wall = wallClockAt(now, timeZone);
+  return day <= wall && wall < day + DAY;
+}
 
 function ahead(day: number, step: 'day' | 'week' | 'month' | 'year'): number {
   const date = new Date(day);

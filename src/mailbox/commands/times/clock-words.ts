@@ -39,7 +39,7 @@ export const DAY_AND_MONTH: Idiom = {
 /** Minutes said by a quarter of the hour: `quarter to` is -15. */
 export function clockTime(hour: number, minutes: number, afternoon = false): Moment | null {
   if (hour > 24 || minutes > 59) return null;
-  const ofDay = (afternoon && hour < 12 ? hour + 12 : hour) * 60 + minutes;
+  const ofDay = (afternoon && hour > 0 && hour < 12 ? hour + 12 : hour) * 60 + minutes;
   const wrapped = (ofDay + 1440) % 1440;
   return { hour: Math.floor(wrapped / 60), minute: wrapped % 60 };
 }

@@ -38,11 +38,11 @@ export const de: TimeWords = {
       pattern: String.raw`(?:um\s+)?(halb|viertel nach|viertel vor|dreiviertel)\s+${HOUR}`,
       read: ([part = '', hour]) => clockTime(hourOf(hour), MINUTES[part.toLowerCase()] ?? 0),
     },
-    { pattern: 'fr(?:ü|ue|u)h|am Morgen|morgens', read: () => ({ hour: 9, minute: 0 }) },
-    { pattern: '(?:am\\s+)?Vormittags?', read: () => ({ hour: 10, minute: 0 }) },
+    { pattern: 'fr(?:ü|ue|u)h|am Morgen|morgens', read: () => 'part of the day' },
+    { pattern: '(?:am\\s+)?Vormittags?', read: () => 'part of the day' },
     { pattern: '(?:am\\s+)?Mittags?', read: () => ({ hour: 12, minute: 0 }) },
-    { pattern: '(?:am\\s+)?Nachmittags?', read: () => ({ hour: 15, minute: 0 }) },
-    { pattern: '(?:am\\s+)?Abends?', read: () => ({ hour: 18, minute: 0 }) },
+    { pattern: '(?:am\\s+)?Nachmittags?', read: () => 'part of the day' },
+    { pattern: '(?:am\\s+)?Abends?', read: () => 'part of the day' },
   ],
   dayParts: [
     ['vormittags?', 10],
@@ -53,6 +53,8 @@ export const de: TimeWords = {
     ['mitternacht', 0],
     ['fr(?:ü|ue|u)h|morgens', 9],
   ],
+  // 9 am Freitag
+  misread: [/(?<=\d) am (?=\p{L})/gu, ' -- '],
   prepositions: 'am|um|im|an|den|dem|der|die|für|ab|gegen',
   conjunctions: 'an|daran|dass|daß|zu',
 };

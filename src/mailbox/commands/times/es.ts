@@ -25,26 +25,27 @@ export const es: TimeWords = {
       pattern: String.raw`(?:a\s+)?las?\s+(\d{1,2})(?:[:.h](\d{2}))?\s*(?:h(?:oras?|s)?\.?)?(?:\s+(${FRACTIONS}))?${OF_THE_DAY}?`,
       read: ([hour, minutes, fraction, part]) =>
         clockTime(
-          Number(hour),
+          hourOf(hour, part),
           fraction === undefined ? Number(minutes ?? 0) : (FRACTION[fraction.toLowerCase()] ?? 0),
           isAfternoon(part),
         ),
     },
     {
       pattern: String.raw`(\d{1,2}):(\d{2})${OF_THE_DAY}`,
-      read: ([hour, minutes, part]) => clockTime(Number(hour), Number(minutes), isAfternoon(part)),
+      read: ([hour, minutes, part]) => clockTime(hourOf(hour, part), Number(minutes), isAfternoon(part)),
     },
     {
       pattern: String.raw`(\d{1,2})\s?h(?:\s?(\d{2}))?`,
       read: ([hour, minutes]) => clockTime(Number(hour), Number(minutes ?? 0)),
     },
-    { pattern: String.raw`por\s+la\s+ma[ñn]ana`, read: () => ({ hour: 9, minute: 0 }) },
-    { pattern: String.raw`(?:por\s+la|esta)\s+tarde`, read: () => ({ hour: 16, minute: 0 }) },
-    { pattern: String.raw`(?:por\s+la|esta)\s+noche`, read: () => ({ hour: 21, minute: 0 }) },
+    { pattern: String.raw`por\s+la\s+ma[ñn]ana`, read: () => 'part of the day' },
+    { pattern: String.raw`(?:por\s+la|esta)\s+tarde`, read: () => 'part of the day' },
+    { pattern: String.raw`(?:por\s+la|esta)\s+noche`, read: () => 'part of the day' },
     { pattern: String.raw`al?\s+mediod[ií]a`, read: () => ({ hour: 12, minute: 0 }) },
     { pattern: String.raw`a\s+medianoche`, read: () => ({ hour: 0, minute: 0 }) },
   ],
   dayParts: [
+    ['por la ma[ñn]ana', 9],
     ['mediod[ií]a', 12],
     ['tarde', 16],
     ['noche', 21],
@@ -53,6 +54,11 @@ export const es: TimeWords = {
   prepositions: 'el|la|las|los|a|al|para|este|esta',
   conjunctions: 'que|de',
 };
+
+/** `a las 12 de la noche` is midnight. */
+function hourOf(hour: string | undefined, part: string | undefined): number {
+  return hour === '12' && /^noche$/i.test(part ?? '') ? 0 : Number(hour);
+}
 
 function isAfternoon(part: string | undefined): boolean {
   return /^(?:tarde|noche)$/i.test(part ?? '');

@@ -18,6 +18,11 @@ export const fr: TimeWords = {
       quarterOfAnHour: "un quart d'heure",
     }),
     DAY_AND_MONTH,
+    {
+      // Chrono takes the day for an hour: 24 à 9h.
+      pattern: String.raw`le\s+(\d{1,2})(?:er)?\s+(?:[àa]|vers)\s+(\d{1,2})\s*(?:h(?:eures?)?|:)\s*(\d{2})?`,
+      read: ([day, hour, minute]) => ({ day: Number(day), hour: Number(hour), minute: Number(minute ?? 0) }),
+    },
     { pattern: 'apr[èe]s[- ]demain', read: () => ({ days: 2 }) },
     {
       pattern: String.raw`le\s+(\d{1,2})(?:er)?(?!\s*[:/.h\d])`,
@@ -34,12 +39,12 @@ export const fr: TimeWords = {
     },
     { pattern: String.raw`(?:[àa]\s+)?midi`, read: () => ({ hour: 12, minute: 0 }) },
     { pattern: String.raw`(?:[àa]\s+)?minuit`, read: () => ({ hour: 0, minute: 0 }) },
-    { pattern: String.raw`(?:ce\s+|au\s+|le\s+)?matin`, read: () => ({ hour: 9, minute: 0 }) },
+    { pattern: String.raw`(?:ce\s+|au\s+|le\s+)?matin`, read: () => 'part of the day' },
     {
       pattern: String.raw`(?:cet\s+|cette\s+|l')?apr[èe]s-midi`,
-      read: () => ({ hour: 15, minute: 0 }),
+      read: () => 'part of the day',
     },
-    { pattern: String.raw`(?:ce\s+|au\s+|le\s+)?soir`, read: () => ({ hour: 19, minute: 0 }) },
+    { pattern: String.raw`(?:ce\s+|au\s+|le\s+)?soir`, read: () => 'part of the day' },
   ],
   dayParts: [
     ['matin', 9],

@@ -2,13 +2,15 @@ import type { Parser, ParsingContext } from 'chrono-node';
 
 /** What words about time mean. */
 export type Moment =
-  | { readonly hour: number; readonly minute: number }
+  | { readonly hour: number; readonly minute: number; readonly day?: number }
   /** So many calendar days from today. */
   | { readonly days: number }
   /** So long from now. */
   | { readonly minutes: number }
   /** The next such day; `month` from 1, the current or the next when it is not said. */
-  | { readonly day: number; readonly month?: number };
+  | { readonly day: number; readonly month?: number }
+  /** A {@link DayPart}. */
+  | 'part of the day';
 
 /** A way to say a time that chrono does not know, or knows only in part, which would make it another time. */
 export interface Idiom {
@@ -24,10 +26,12 @@ export type DayPart = readonly [pattern: string, hour: number];
 /** What a language adds to what chrono knows of it. */
 export interface TimeWords {
   readonly idioms: readonly Idiom[];
-  /** Only looked for in words that chrono or an idiom took for a time without an hour. */
+  /** Looked for in words that chrono or an idiom took for a time: its hour, or whether `8` is in the evening. */
   readonly dayParts: readonly DayPart[];
   /** Words that can stand ahead of a time and say nothing: `on`. */
   readonly prepositions: string;
+  /** Words that chrono would take for something else, and what it is given instead; of the same length. */
+  readonly misread?: readonly [RegExp, string];
   /** Words that lead from the time to the text and say nothing: `to`. */
   readonly conjunctions: string;
 }
@@ -60,9 +64,12 @@ function componentsOf(moment: Moment, context: ParsingContext): Components | nul
   const { instant, timezoneOffset } = context.reference;
   const offset = timezoneOffset ?? 0;
   const wall = new Date(instant.getTime() + offset * 60_000);
+  if (moment === 'part of the day') return context.createParsingComponents({});
   if ('hour' in moment) {
-    const { hour, minute } = moment;
-    return hour > 23 || minute > 59 ? null : context.createParsingComponents({ hour, minute });
+    const { hour, minute, day } = moment;
+    if (hour > 23 || minute > 59) return null;
+    if (day === undefined) return context.createParsingComponents({ hour, minute });
+    return dayComponents(day, wall, context)?.assign('hour', hour).assign('minute', minute) ?? null;
   }
   if ('days' in moment) {
     wall.setUTCDate(wall.getUTCDate() + moment.days);
@@ -80,13 +87,21 @@ function componentsOf(moment: Moment, context: ParsingContext): Components | nul
     });
   }
   const { day, month } = moment;
-  if (day < 1 || day > 31 || (month !== undefined && (month < 1 || month > 12))) return null;
-  if (month !== undefined) return context.createParsingComponents({ day, month });
-  if (day < wall.getUTCDate()) wall.setUTCMonth(wall.getUTCMonth() + 1, 1);
+  if (month === undefined) return dayComponents(day, wall, context);
+  return isDay(day) && month >= 1 && month <= 12 ? context.createParsingComponents({ day, month }) : null;
+}
+
+const isDay = (day: number): boolean => day >= 1 && day <= 31;
+
+/** The day of the current month, or of the next when it is over in this one. */
+function dayComponents(day: number, wall: Date, context: ParsingContext): Components | null {
+  if (!isDay(day)) return null;
+  const month = new Date(wall);
+  if (day < wall.getUTCDate()) month.setUTCMonth(month.getUTCMonth() + 1, 1);
   return context
     .createParsingComponents({ day })
-    .imply('month', wall.getUTCMonth() + 1)
-    .imply('year', wall.getUTCFullYear());
+    .imply('month', month.getUTCMonth() + 1)
+    .imply('year', month.getUTCFullYear());
 }
 
 function dateOf(wall: Date): { year: number; month: number; day: number } {

@@ -11,7 +11,9 @@ import { parserOf, wholeWords } from './idiom.ts';
 import type { TimeWords } from './idiom.ts';
 
 const MINUTE = 60_000;
-const MORNING = 9 * 60 * MINUTE;
+const HOUR = 60 * MINUTE;
+/** Of a day for which no time is said. */
+const MORNING = 9;
 
 /** How far a time that is past is put ahead, because its words mean the next such time. */
 export type Step = 'none' | 'day' | 'week' | 'month' | 'year';
@@ -63,8 +65,9 @@ const CHRONOS: Readonly<Record<Language, Chrono>> = {
 export function readTimes(text: string, language: Language, timeZone: string, now: number): Reading[] {
   const wall = wallClockAt(now, timeZone);
   const reference = { instant: new Date(now), timezone: (wall - now) / MINUTE };
+  const { misread } = TIME_WORDS[language];
   return CHRONOS[language]
-    .parse(text, reference)
+    .parse(misread === undefined ? text : text.replace(...misread), reference)
     .map((result) => readingOf(result, language))
     .filter(({ hasDate, hasTime }) => hasDate || hasTime);
 }
@@ -83,8 +86,14 @@ export function joined(date: Reading, time: Reading): Reading {
 
 function readingOf({ index, text, start }: ParsedResult, language: Language): Reading {
   const said = (part: Parameters<ParsedComponents['isCertain']>[0]): boolean => start.isCertain(part);
-  const part = said('hour') ? undefined : dayPartIn(text, language);
+  const part = dayPartIn(text, language);
   const value = (component: Parameters<ParsedComponents['get']>[0]): number => start.get(component) ?? 0;
+  const time = said('hour')
+    ? hourOf(value('hour'), part) * HOUR +
+      value('minute') * MINUTE +
+      value('second') * 1000 +
+      value('millisecond')
+    : (part ?? MORNING) * HOUR;
   return {
     language,
     start: index,
@@ -92,9 +101,7 @@ function readingOf({ index, text, start }: ParsedResult, language: Language): Re
     hasDate: said('day') || said('weekday') || (said('month') && said('year')),
     hasTime: said('hour') || part !== undefined,
     day: Date.UTC(value('year'), value('month') - 1, value('day')),
-    time: said('hour')
-      ? ((value('hour') * 60 + value('minute')) * 60 + value('second')) * 1000 + value('millisecond')
-      : (part ?? MORNING),
+    time,
     step: stepOf(said),
     offset: said('timezoneOffset') ? value('timezoneOffset') : null,
   };
@@ -121,8 +128,16 @@ function dayPartsOf({ dayParts }: TimeWords): DayPartFinder[] {
 }
 
 function dayPartIn(text: string, language: Language): number | undefined {
-  const hour = DAY_PARTS[language].find(([pattern]) => pattern.test(text))?.[1];
-  return hour === undefined ? undefined : hour * 60 * MINUTE;
+  return DAY_PARTS[language].find(([pattern]) => pattern.test(text))?.[1];
+}
+
+const AFTERNOON = 15;
+const NIGHT = 20;
+
+/** Eight in the evening is 20:00; two at night is 2:00. */
+function hourOf(hour: number, part: number | undefined): number {
+  if (part === undefined || part < AFTERNOON || hour === 0 || hour >= 12) return hour;
+  return part >= NIGHT && hour < 5 ? hour : hour + 12;
 }
 
 function chronoWith({ parsers, refiners }: Chrono, { idioms }: TimeWords): Chrono {
