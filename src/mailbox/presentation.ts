@@ -100,7 +100,11 @@ export function presentNotice(
  * A kept text as plain lines of at most `maxBytes` bytes of UTF-8, cut between characters; more than one are numbered.
  */
 export function presentAsLines(message: StoredMessage, maxBytes: number): string[] {
-  const line = asLine(message);
+  return cutIntoLines(asLine(message), maxBytes);
+}
+
+/** Words in pieces of at most `maxBytes` bytes of UTF-8, cut between characters; more than one are numbered. */
+export function cutIntoLines(line: string, maxBytes: number): string[] {
   if (Buffer.byteLength(line) <= maxBytes) return [line];
   const mark = ' (99999/99999)'.length;
   const parts: string[] = [];

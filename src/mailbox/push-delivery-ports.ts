@@ -51,6 +51,12 @@ export interface PushPager {
   /** Resolves when the phone answered 2xx. `writtenAt`: epoch ms, for the Date header. @throws PagerDeliveryFailed */
   send(
     target: PushTarget,
-    body: { readonly contentType: string; readonly content: string; readonly writtenAt: number },
+    body: {
+      readonly contentType: string;
+      readonly content: string;
+      readonly writtenAt: number;
+      /** '' for none. */
+      readonly subject: string;
+    },
   ): Promise<void>;
 }

@@ -1,6 +1,8 @@
 import { fastify } from 'fastify';
 import { describeError } from '../core/errors.ts';
 import type { LampStatus } from './lamp-status.ts';
+import type { OnlineApiOptions } from './online-api.ts';
+import { onlineApi } from './online-api.ts';
 import type { PrometheusMetrics } from './prometheus.ts';
 import type { VoicemailApiOptions } from './voicemail-api.ts';
 import { voicemailApi } from './voicemail-api.ts';
@@ -24,6 +26,7 @@ export async function startHttpServer(
   health: Health,
   metrics: PrometheusMetrics,
   voicemail?: VoicemailApiOptions,
+  online?: OnlineApiOptions,
 ): Promise<HttpServer> {
   const server = fastify({ logger: false, bodyLimit: 1024, requestTimeout: 10_000 });
   server.get('/live', () => ({ live: true }));
@@ -50,6 +53,7 @@ export async function startHttpServer(
     return await reply.type(metrics.contentType).send(await metrics.exposition());
   });
   if (voicemail !== undefined) await server.register(voicemailApi(voicemail));
+  if (online !== undefined) await server.register(onlineApi(online));
   await server.listen({ host: listen.host, port: listen.port });
   const [address] = server.addresses();
   const port = typeof address === 'object' ? address.port : listen.port;

@@ -1,12 +1,14 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { AddressOfRecord } from '../core/address-of-record.ts';
+import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { formatMessageSummary } from '../im/message-summary.ts';
 import { StoreUnavailable } from '../mailbox/ports.ts';
+import { authorise } from './bearer.ts';
+import { readUser, userFault } from './named-user.ts';
+import { storageUnavailable } from './storage-unavailable.ts';
 
 /** Where what a voicemail says over HTTP goes. */
 export interface VoicemailCounts {
@@ -29,8 +31,6 @@ export interface VoicemailApiOptions {
   readonly logger: Logger;
 }
 
-/** Seconds a refused caller is asked to wait when the cause is likely to pass. */
-const RETRY_AFTER = 5;
 /** RFC 3842 §5.2: a count is less than 2**32. */
 const count = z
   .number()
@@ -104,49 +104,9 @@ async function keep(
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
     logger.error({ user: user.toString(), error: describeError(error) }, 'voicemail counts not kept');
-    return await reply
-      .code(503)
-      .header('Retry-After', String(RETRY_AFTER))
-      .send({ faults: [{ field: '', problem: 'the storage is unavailable' }] });
+    return await storageUnavailable(reply);
   }
   return await reply.code(204).send();
-}
-
-/** RFC 6750 §2.1, §3. */
-async function authorise(
-  token: string | undefined,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<void> {
-  if (token === undefined) {
-    await reply.code(404).send({ faults: [{ field: '', problem: 'HTTP_TOKEN is not set' }] });
-    return;
-  }
-  const shown = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-  if (shown !== undefined && isSame(shown, token)) return;
-  await reply
-    .code(401)
-    .header('WWW-Authenticate', shown === undefined ? 'Bearer' : 'Bearer error="invalid_token"')
-    .send({ faults: [{ field: '', problem: 'expected Authorization: Bearer HTTP_TOKEN' }] });
-}
-
-/** Takes the same time for every wrong token. */
-function isSame(shown: string, token: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(shown), digest(token));
-}
-
-/** `alice`, `alice@example.com` or `sip:alice@example.com`; a domain must be served here, and may be left out if it is the only one. */
-function readUser(text: string, domains: readonly string[]): AddressOfRecord | undefined {
-  const withScheme = /^sips?:/i.test(text) ? text : `sip:${text}`;
-  const [only, ...others] = domains;
-  const isComplete = withScheme.includes('@') || only === undefined || others.length > 0;
-  const user = AddressOfRecord.tryParse(isComplete ? withScheme : `${withScheme}@${only}`);
-  return user !== undefined && domains.includes(user.host) ? user : undefined;
-}
-
-function userFault(user: AddressOfRecord | undefined): { field: string; problem: string }[] {
-  return user === undefined ? [{ field: 'user', problem: 'expected a user of a domain served here' }] : [];
 }
 
 function bodyOf(counts: Counts): string {

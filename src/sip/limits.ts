@@ -23,8 +23,14 @@ export const SIP_LIMITS = {
   headerValue: 1_024,
   /** Longest record of a subscriber's dialog that is kept. */
   dialogRecord: 8_000,
+  /** Contacts in a REGISTER that is passed on to us. */
+  contacts: 16,
+  /** Methods kept of those a phone says it takes. */
+  methods: 24,
   /** Entries read of one History-Info or Diversion header. */
   diversions: 32,
+  /** Languages read of one Accept-Language header. */
+  languages: 32,
   /** Challenges read of one header. The answer repeats most of one, and a long request can stop a drachtio-server. */
   challengeBytes: 3_072,
   /** Times a request is sent again for a challenge. */

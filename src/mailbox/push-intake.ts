@@ -1,0 +1,48 @@
+import type { AddressOfRecord } from '../core/address-of-record.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/logger.ts';
+import { PUSH_LIMITS } from './push-limits.ts';
+import type { PushStore, Registration } from './push-ports.ts';
+
+/** Where what is learnt of users who come and go is told. Both resolve after the commit. @throws StoreUnavailable */
+export interface OnlineUsers {
+  online(registration: Registration): Promise<void>;
+  offline(user: AddressOfRecord): Promise<void>;
+}
+
+export interface PushIntakeOptions {
+  readonly store: Pick<PushStore, 'registered' | 'unregistered'>;
+  /** A push may be due. */
+  readonly wake: () => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Keeps who is online, whoever told: a forwarded REGISTER, a registration event, the operator over HTTP. */
+export class PushIntake implements OnlineUsers {
+  readonly #options: PushIntakeOptions;
+
+  constructor(options: PushIntakeOptions) {
+    this.#options = options;
+  }
+
+  /** A registration that is over by now is none. */
+  async online(registration: Registration): Promise<void> {
+    const { store, wake, clock, logger } = this.#options;
+    const now = clock.now();
+    const { user, methods } = registration;
+    if (registration.until <= now) {
+      await this.offline(user);
+      return;
+    }
+    const until = Math.min(registration.until, now + PUSH_LIMITS.longestRegistration);
+    await store.registered({ ...registration, until }, now);
+    logger.debug({ user: user.toString(), seconds: Math.round((until - now) / 1000), methods }, 'online');
+    wake();
+  }
+
+  async offline(user: AddressOfRecord): Promise<void> {
+    await this.#options.store.unregistered(user);
+    this.#options.logger.debug({ user: user.toString() }, 'offline');
+  }
+}

@@ -1,0 +1,77 @@
+import { PagerDeliveryFailed } from '../mailbox/ports.ts';
+import type { PushPager, PushTarget } from '../mailbox/push-delivery-ports.ts';
+import type { DrachtioResponse, HeaderMap } from './drachtio.ts';
+import { SIP_LIMITS } from './limits.ts';
+import { OWN_MESSAGE_HEADER } from './loop.ts';
+import { headerSafe } from './name-address.ts';
+import type { RequestSender } from './request-sender.ts';
+
+export interface SipPushPagerOptions {
+  readonly requests: RequestSender;
+  /** SIP URI of the operator's proxy; undefined: the hop that told that she is online, else her own domain. */
+  readonly proxy: string | undefined;
+  /** Vouch for whom From names (RFC 3325): texts come from their authors. */
+  readonly assertsIdentity: boolean;
+}
+
+type Body = Parameters<PushPager['send']>[1];
+
+/** Brings texts as MESSAGEs (RFC 3428) to one phone of a user who is online. */
+export class SipPushPager implements PushPager {
+  readonly maxBytes = SIP_LIMITS.pagerBody;
+  readonly #options: SipPushPagerOptions;
+
+  constructor(options: SipPushPagerOptions) {
+    this.#options = options;
+  }
+
+  async send(target: PushTarget, body: Body): Promise<void> {
+    const { status, reason } = await this.#send(target, body);
+    if (status >= 300) throw new PagerDeliveryFailed(status, reason);
+  }
+
+  async #send(target: PushTarget, body: Body): Promise<DrachtioResponse> {
+    const proxy = this.#options.proxy ?? target.hop;
+    try {
+      return await this.#options.requests.request(target.to.toString(), {
+        method: 'MESSAGE',
+        ...(proxy === null ? {} : { proxy }),
+        headers: this.#headers(target, body),
+        body: body.content,
+      });
+    } catch (cause) {
+      throw new PagerDeliveryFailed(0, 'no answer', { cause });
+    }
+  }
+
+  #headers({ to, from, fromName }: PushTarget, { contentType, writtenAt, subject }: Body): HeaderMap {
+    const date = sipDate(writtenAt);
+    const identity = nameAddress(fromName, from);
+    return {
+      From: identity,
+      To: `<${to.toString()}>`,
+      'Content-Type': contentType,
+      ...(date === undefined ? {} : { Date: date }),
+      ...(subject === '' ? {} : { Subject: headerSafe(subject, SIP_LIMITS.headerValue) }),
+      ...(this.#options.assertsIdentity ? { 'P-Asserted-Identity': identity } : {}),
+      ...ONE_PHONE,
+      ...OWN_MESSAGE_HEADER,
+    };
+  }
+}
+
+/** RFC 3841 §9.1: a user with two phones shall not get a text on both. */
+const ONE_PHONE: HeaderMap = { 'Request-Disposition': 'no-fork' };
+
+/** RFC 3261 §25.1: quoted-string = DQUOTE *(qdtext / quoted-pair ) DQUOTE */
+function nameAddress(name: string, uri: string): string {
+  const safe = headerSafe(name, SIP_LIMITS.displayName).trim();
+  return safe === '' ? `<${uri}>` : `"${safe.replace(/["\\]/g, '\\$&')}" <${uri}>`;
+}
+
+/** RFC 3261 §20.17: an RFC 1123 date, GMT. Undefined for a time it cannot name. */
+function sipDate(at: number): string | undefined {
+  const date = new Date(at);
+  const year = date.getUTCFullYear();
+  return year >= 1970 && year <= 9999 ? date.toUTCString() : undefined;
+}
