@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { prepareDesk } from './app-desk.ts';
 import { certificate, startBuiltInEngine, startMsrp, wantsTls } from './app-listeners.ts';
 import { OwnPublishers, builtInPresence, publishing } from './app-presence.ts';
 import type { TextFollowUp } from './app-receipts.ts';
@@ -16,6 +17,7 @@ import type { Logger } from './core/logger.ts';
 import type { Metrics } from './core/metrics.ts';
 import type { Random } from './core/random.ts';
 import { Deposits } from './mailbox/deposit.ts';
+import { OwnerProfiles } from './mailbox/owner-profiles.ts';
 import { PagerMode } from './mailbox/pager-mode.ts';
 import { ACCEPTED_TYPES } from './mailbox/read-body.ts';
 import { Retrievals } from './mailbox/retrieval.ts';
@@ -146,6 +148,12 @@ async function start(
   stops.push(() => followUp.stop());
   const retrievals = new Retrievals({ ...surroundings, store, node: config.NODE_NAME });
   await retrievals.begin();
+  const profiles = new OwnerProfiles({
+    store,
+    language: config.DEFAULT_LANGUAGE,
+    timeZone: config.TIME_ZONE,
+    autoReply: config.AUTO_REPLY,
+  });
   const deposits = new Deposits({
     ...surroundings,
     store,
@@ -153,19 +161,21 @@ async function start(
     ttl: ({ host }) => config.MESSAGE_TTL.of.get(host) ?? config.MESSAGE_TTL.usual,
     receipts: config.RECEIPTS === 'on',
   });
+  const desk = prepareDesk(config, surroundings, { store, retrievals, profiles, deposits, requests });
   const chats = new SessionMode({
     ...surroundings,
     endpoint,
     deposits,
     retrievals,
+    desk,
     receipts: followUp.sessions,
     displayed: followUp.displayed,
     messageAccount: config.MESSAGE_ACCOUNT,
-    autoReply: config.AUTO_REPLY,
+    profiles,
     idleTimeout: config.SESSION_IDLE_SECONDS * 1000,
     maxSessions: config.MAX_SESSIONS,
   });
-  const pager = new PagerMode(retrievals, logger, clock);
+  const pager = new PagerMode({ ...surroundings, retrievals, desk, profiles });
   const policy: AdmissionPolicy = {
     domains: new Set(config.DOMAINS),
     messageAccount: config.MESSAGE_ACCOUNT,
@@ -184,6 +194,8 @@ async function start(
       deposits,
       pager,
       displayed: followUp.displayed,
+      notices: undefined,
+      fullStatus: config.MAILBOX_FULL_STATUS,
       maxBytes: config.MESSAGE_MAX_BYTES,
       pagerSenderFor: (request) =>
         new SipPagerSender(requests, config.MESSAGE_ACCOUNT, config.OUTBOUND_PROXY ?? previousHop(request)),
@@ -194,6 +206,7 @@ async function start(
       chats,
       maxBytes: config.MESSAGE_MAX_BYTES,
       ready: () => store.ready(),
+      isBlocked: (owner, author) => store.isBlocked(owner, author),
       newSessionId: () => random.bytes(4).readUInt32BE(0),
     }),
     ...voicemail.routes,

@@ -1,14 +1,18 @@
-import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock } from '../core/clock.ts';
 import { MailboxError, describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Desk } from './desk.ts';
+import { DESK_LIMITS } from './desk-limits.ts';
+import type { Visitor } from './desk-visit.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
-import type { PagerSender, StoredMessage } from './ports.ts';
-import { PagerDeliveryFailed, TextRefused } from './ports.ts';
-import { presentAsLines } from './presentation.ts';
+import type { OwnerProfiles } from './owner-profiles.ts';
+import { phrasesFor } from './owner-profiles.ts';
+import type { PagerSender } from './ports.ts';
+import { PagerDeliveryFailed } from './ports.ts';
+import { PagerVisit } from './pager-mode-visit.ts';
+import type { Phrases } from './phrases/phrases.ts';
 import type { Retrievals } from './retrieval.ts';
 import { Recently } from './recently.ts';
-import { NOTICES } from './retrieval-conversation.ts';
 
 /** As many retrievals by MESSAGE are under way as may be at one time. */
 export class TooManyRetrievals extends MailboxError {
@@ -17,88 +21,147 @@ export class TooManyRetrievals extends MailboxError {
   }
 }
 
+/** What an owner sent to the Message-Account. */
+export interface PagerRequest {
+  readonly visitor: Visitor;
+  /** '' for a wish to fetch, and for words that cannot be read. */
+  readonly words: string;
+  /** The same when the same MESSAGE comes again. */
+  readonly id: string;
+}
+
+export interface PagerModeOptions {
+  readonly retrievals: Retrievals;
+  /** Does what owners ask for; undefined: every MESSAGE fetches the new texts. */
+  readonly desk: Desk | undefined;
+  readonly profiles: OwnerProfiles;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What of one owner is to be done, one after the other. */
+interface Turns {
+  /** Words that wait, '' for a fetch; the first one is being done. */
+  readonly words: string[];
+  last: Promise<void>;
+}
+
+/** What an owner is told once and not again for a moment. */
+type Told = keyof Pick<Phrases, 'noNewTexts' | 'fetchedElsewhere' | 'cannotFetch'>;
+
 /**
- * Pager mode (RFC 3428): hands texts to phones without MSRP, as MESSAGEs of ours that name author and time.
+ * Pager mode (RFC 3428): hands texts to phones without MSRP, as MESSAGEs of ours that name author and time, and does what their
+ * owners ask for.
  *
- * A phone that answers each MESSAGE by itself ("I'm driving") asks for texts with every answer. So who was told a moment ago that
- * there are none is not told again: else the two would talk to each other without end.
+ * A phone that answers each MESSAGE by itself ("I'm driving") sends us words with every answer. So who was told a moment ago that
+ * there are no texts, or what can be asked for, is not told again, and the same command is not done again at once: else the two
+ * would talk to each other without end.
  */
 export class PagerMode {
-  readonly #retrievals: Retrievals;
-  readonly #logger: Logger;
-  /** Owners who were told that nothing is handed over. */
+  readonly #options: PagerModeOptions;
+  /** Owners who were told something, and what they asked for. */
   readonly #told: Recently;
-  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #done: Recently;
+  /** MESSAGEs that were taken. */
+  readonly #taken: Recently;
+  readonly #underWay = new Map<string, Turns>();
 
-  constructor(retrievals: Retrievals, logger: Logger, clock: Clock) {
-    this.#retrievals = retrievals;
-    this.#logger = logger;
+  constructor(options: PagerModeOptions) {
+    this.#options = options;
+    const { clock } = options;
     this.#told = new Recently({ clock, ...MAILBOX_LIMITS.toldNothing });
+    this.#done = new Recently({ clock, ...DESK_LIMITS.sameWords });
+    this.#taken = new Recently({ clock, ...DESK_LIMITS.taken });
   }
 
   /**
-   * Starts to hand over the texts of `owner`; one that runs already goes on as it is. How it ends is logged.
+   * Takes what an owner sent: it is done when its turn comes, once. A fetch that runs already goes on as it is. How it ends is
+   * logged.
    * @throws TooManyRetrievals
    */
-  retrieve(owner: AddressOfRecord, sender: PagerSender): void {
-    const key = owner.toString();
-    if (this.#underWay.has(key)) return;
-    if (this.#underWay.size >= MAILBOX_LIMITS.pagerRetrievals) throw new TooManyRetrievals();
-    const run = this.#run(owner, sender).finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, run);
+  take({ visitor, words: sent, id }: PagerRequest, sender: PagerSender): void {
+    const words = this.#options.desk === undefined ? '' : sent.trim();
+    const key = visitor.owner.toString();
+    const message = `${key} ${id}`;
+    if (this.#taken.has(message)) return;
+    const turns = this.#underWay.get(key);
+    // A fetch takes what comes meanwhile too; words that wait are not done twice.
+    const isThere = words === '' ? turns?.words.includes(words) : turns?.words.slice(1).includes(words);
+    if (isThere !== true) this.#enqueue(key, words, () => this.#run(visitor, words, sender));
+    this.#taken.add(message);
   }
 
-  /** Resolves when no retrieval is under way. */
+  /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
-    await Promise.all(this.#underWay.values());
+    await Promise.all([...this.#underWay.values()].map(({ last }) => last));
   }
 
-  async #run(owner: AddressOfRecord, sender: PagerSender): Promise<void> {
-    const mailbox = owner.toString();
+  #enqueue(key: string, words: string, work: () => Promise<void>): void {
+    const turns = this.#underWay.get(key) ?? { words: [], last: Promise.resolve() };
+    if (turns.words.length >= DESK_LIMITS.waiting) throw new TooManyRetrievals();
+    if (turns.words.length === 0) {
+      if (this.#underWay.size >= MAILBOX_LIMITS.pagerRetrievals) throw new TooManyRetrievals();
+      this.#underWay.set(key, turns);
+    }
+    turns.words.push(words);
+    turns.last = turns.last.then(work).finally(() => {
+      turns.words.shift();
+      if (turns.words.length === 0) this.#underWay.delete(key);
+    });
+  }
+
+  async #run(visitor: Visitor, words: string, sender: PagerSender): Promise<void> {
+    const { logger } = this.#options;
+    const mailbox = visitor.owner.toString();
+    const visit = new PagerVisit(visitor.owner, sender);
     try {
-      const { delivered, refused, elsewhere } = await this.#retrievals.run(owner, inTurn(owner, sender));
-      if (delivered + refused === 0) await this.#tell(owner, sender, elsewhere === 0 ? 'empty' : 'elsewhere');
-      this.#logger.info({ mailbox, delivered, refused }, 'texts delivered by MESSAGE');
+      await this.#do(visitor, words, visit);
     } catch (error) {
-      this.#logger.warn({ mailbox, error: describeError(error) }, 'retrieval by MESSAGE broke off');
+      logger.warn({ mailbox, error: describeError(error) }, 'retrieval by MESSAGE broke off');
       if (error instanceof PagerDeliveryFailed) return;
-      await this.#tell(owner, sender, 'failed').catch((failure: unknown) => {
-        this.#logger.info({ mailbox, error: describeError(failure) }, 'the owner could not be told');
+      await this.#tell(visitor, visit, 'cannotFetch').catch((failure: unknown) => {
+        logger.info({ mailbox, error: describeError(failure) }, 'the owner could not be told');
       });
     }
   }
 
-  async #tell(
-    owner: AddressOfRecord,
-    sender: PagerSender,
-    notice: 'empty' | 'elsewhere' | 'failed',
-  ): Promise<void> {
-    const key = `${owner.toString()} ${notice}`;
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
-    await sender.send(owner, NOTICES[notice]);
+  async #do(visitor: Visitor, words: string, visit: PagerVisit): Promise<void> {
+    const { desk } = this.#options;
+    const asked = words === '' ? undefined : await desk?.understand(visitor, words);
+    if (desk === undefined || asked === undefined || asked.kind === 'new' || asked.kind === 'unknown') {
+      await this.#fetch(visitor, visit, asked?.kind === 'unknown' ? words : undefined);
+      return;
+    }
+    const name = `${visitor.owner.toString()} ${words}`;
+    if (this.#done.has(name)) return;
+    this.#done.add(name);
+    await desk.run(visitor, words, visit);
   }
-}
 
-/** One MESSAGE after the other, so that they arrive in order; when the phone is gone, the rest is not tried. */
-function inTurn(owner: AddressOfRecord, sender: PagerSender): (message: StoredMessage) => Promise<void> {
-  let last: Promise<void> = Promise.resolve();
-  return (message) => {
-    const before = last.catch((error: unknown) => {
-      if (!(error instanceof TextRefused)) throw error;
-    });
-    last = before.then(async () => {
-      try {
-        for (const line of presentAsLines(message, sender.maxBytes)) await sender.send(owner, line);
-      } catch (error) {
-        throw isOfThisText(error) ? new TextRefused({ cause: error }) : error;
-      }
-    });
-    return last;
-  };
-}
+  /** @param unknown words that are no command, and mean a fetch only when there is something to fetch */
+  async #fetch(visitor: Visitor, visit: PagerVisit, unknown: string | undefined): Promise<void> {
+    const { retrievals, desk, logger } = this.#options;
+    const { owner } = visitor;
+    const { delivered, refused, elsewhere } =
+      desk === undefined
+        ? await retrievals.run(owner, (message) => visit.handOver(message))
+        : await desk.fetch(visitor, visit);
+    logger.info({ mailbox: owner.toString(), delivered, refused }, 'texts delivered by MESSAGE');
+    if (delivered + refused > 0) return;
+    if (elsewhere > 0) await this.#tell(visitor, visit, 'fetchedElsewhere');
+    else if (desk === undefined || unknown === undefined) await this.#tell(visitor, visit, 'noNewTexts');
+    else if (this.#isNews(visitor, 'notUnderstood')) await desk.notUnderstood(visitor, unknown, visit);
+  }
 
-/** RFC 3261 §21.4: answers that speak of the body, not of the user. */
-function isOfThisText(error: unknown): boolean {
-  return error instanceof PagerDeliveryFailed && [400, 413, 415, 488, 513, 606].includes(error.status);
+  async #tell(visitor: Visitor, visit: PagerVisit, what: Told): Promise<void> {
+    if (!this.#isNews(visitor, what)) return;
+    await visit.say((await phrasesFor(this.#options.profiles, visitor))[what]);
+  }
+
+  #isNews({ owner }: Visitor, what: Told | 'notUnderstood'): boolean {
+    const key = `${owner.toString()} ${what}`;
+    if (this.#told.has(key)) return false;
+    this.#told.add(key);
+    return true;
+  }
 }

@@ -1,41 +1,33 @@
-import { createHash } from 'node:crypto';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import { MessageRefused, SendFailed, SessionClosed } from '../msrp/errors.ts';
-import type {
-  MsrpSession,
-  OutgoingMessage,
-  ReceivedMessage,
-  SessionEnd,
-  SessionHandlers,
-} from '../msrp/session.ts';
+import { readableText } from '../im/text-line.ts';
+import { MessageRefused } from '../msrp/errors.ts';
+import type { MsrpSession, ReceivedMessage, SessionEnd } from '../msrp/session.ts';
+import type { Conversation } from './chat.ts';
+import type { Desk } from './desk.ts';
+import type { Visitor } from './desk-visit.ts';
 import type { DisplayedTexts } from './displayed-texts.ts';
+import type { OwnerProfiles } from './owner-profiles.ts';
+import { phrasesFor } from './owner-profiles.ts';
 import type { PeerFormats } from './presentation.ts';
-import { presentNotice } from './presentation.ts';
-import { readBody } from './read-body.ts';
-import type { StoredMessage } from './ports.ts';
-import { TextRefused } from './ports.ts';
+import type { Body } from './read-body.ts';
+import { UnsupportedText, readBody } from './read-body.ts';
 import type { Retrievals } from './retrieval.ts';
-import { presentWithin } from './within-size.ts';
-
-/** What the owner is told in a session or a MESSAGE of the mailbox itself. */
-export const NOTICES = {
-  empty: 'You have no new texts.',
-  elsewhere: 'Your new texts are being delivered to another of your devices.',
-  failed: 'Your texts cannot be fetched now, please try again.',
-  tooLong: 'A text is longer than this client takes, and waits for another one.',
-  fetchOnly: 'This address only hands over your texts.',
-} as const;
+import { RetrievalMenu } from './retrieval-conversation-menu.ts';
+import { SessionVisit } from './retrieval-conversation-visit.ts';
 
 export interface RetrievalConversationOptions {
-  readonly owner: AddressOfRecord;
+  readonly visitor: Visitor;
   readonly messageAccount: AddressOfRecord;
-  /** ms the owner's client may stay away before its first word. */
+  /** ms the owner's client may stay away before its first word, and in a session with commands from word to word. */
   readonly idleTimeout: number;
   readonly peer: PeerFormats;
   readonly retrievals: Retrievals;
+  /** Does what she asks for; undefined: the session ends once she has her new texts. */
+  readonly desk: Desk | undefined;
+  readonly profiles: OwnerProfiles;
   readonly displayed: DisplayedTexts;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -43,121 +35,100 @@ export interface RetrievalConversationOptions {
   readonly hangUp: (reason: string) => void;
 }
 
-/** A chat session in which the owner gets her new texts; it ends after the last acknowledgement. */
-export class RetrievalConversation implements SessionHandlers {
+/**
+ * A chat session in which the owner gets her new texts. It ends after the last acknowledgement, or goes on with her commands.
+ */
+export class RetrievalConversation implements Conversation {
   readonly #options: RetrievalConversationOptions;
-  readonly #session: () => MsrpSession;
+  readonly #visit: SessionVisit;
   #waiting: Timer | undefined;
-  /** Ends when the text that was cut into several messages last is delivered, or not. */
-  #cutText: Promise<unknown> | undefined;
-  #tooLong = 0;
-  #ended = false;
+  #menu: RetrievalMenu | undefined;
+  #held = false;
 
   constructor(options: RetrievalConversationOptions, session: () => MsrpSession) {
     this.#options = options;
-    this.#session = session;
+    this.#visit = new SessionVisit({ ...options, owner: options.visitor.owner }, session);
     this.#waiting = options.clock.after(options.idleTimeout, () => options.hangUp('idle'));
   }
 
   onBound(): void {
     this.#waiting?.cancel();
     this.#waiting = undefined;
-    void this.#deliverAll();
-  }
-
-  async #deliverAll(): Promise<void> {
-    const { owner, messageAccount, retrievals, logger, hangUp } = this.#options;
-    const account = messageAccount.toString();
-    try {
-      const { delivered, refused, elsewhere } = await retrievals.run(owner, (message) =>
-        this.#deliver(message).catch((error: unknown) => {
-          throw isOfThisText(error) ? new TextRefused({ cause: error }) : error;
-        }),
-      );
-      if (this.#tooLong > 0) await this.#say(NOTICES.tooLong, account);
-      if (delivered + refused === 0)
-        await this.#say(elsewhere === 0 ? NOTICES.empty : NOTICES.elsewhere, account);
-      logger.info({ mailbox: owner.toString(), delivered, refused }, 'texts delivered in a session');
-      hangUp('delivered');
-    } catch (error) {
-      logger.warn({ mailbox: owner.toString(), error: describeError(error) }, 'retrieval broke off');
-      await this.#say(NOTICES.failed, account).catch(() => undefined);
-      hangUp('failed');
-    }
-  }
-
-  async #deliver(message: StoredMessage): Promise<void> {
-    const parts = presentWithin(message, this.#options.peer);
-    if (parts === undefined) {
-      this.#tooLong++;
-      throw new TextRefused();
-    }
-    const id = messageIdOf(message);
-    const before = this.#cutText;
-    const [only, ...more] = parts;
-    if (only !== undefined && more.length === 0) {
-      await before;
-      await this.#send(only, id);
+    const { desk } = this.#options;
+    if (desk === undefined) {
+      void this.#deliverAll();
       return;
     }
-    // One text after the other, so that not all their parts wait at once.
-    const delivery = (before ?? Promise.resolve()).then(() =>
-      Promise.all(parts.map((part, index) => this.#send(part, `${id}-${index}`))),
-    );
-    this.#cutText = delivery.catch(() => undefined);
-    await delivery;
+    this.#menu = new RetrievalMenu({ ...this.#options, desk, visit: this.#visit });
+    this.#menu.hold(this.#held);
   }
 
-  /**
-   * Sends one message. When the client moves on before it answered, it gets the message again where it is now, under the same
-   * Message-ID, which tells that it is the same.
-   */
-  async #send(part: OutgoingMessage, messageId: string): Promise<void> {
-    for (;;) {
-      try {
-        await this.#session().send({ ...part, messageId });
-        return;
-      } catch (error) {
-        if (this.#ended || !(error instanceof SessionClosed)) throw error;
-      }
+  onActivity(): void {
+    this.#menu?.heard();
+  }
+
+  onHeld(held: boolean): void {
+    this.#held = held;
+    this.#menu?.hold(held);
+  }
+
+  async onMessage({ contentType, content }: ReceivedMessage): Promise<void> {
+    const body = readOrRefuse(contentType, content, this.#menu === undefined);
+    // Receipts and typing marks are part of any client's life.
+    if (body?.kind === 'notice') {
+      this.#menu?.notice(contentType, content);
+      await this.#options.displayed.take(this.#options.visitor.owner, contentType, content);
+      return;
     }
-  }
-
-  async #say(text: string, from: string): Promise<void> {
-    const { owner, peer, clock } = this.#options;
-    const notice = presentNotice(text, { from, to: owner.toString(), peer, at: clock.now() });
-    await this.#session().send({ ...notice, successReport: false });
-  }
-
-  onMessage(message: ReceivedMessage): Promise<void> {
-    // Receipts and typing marks are part of any client's life; words are for commands, and there are none yet.
-    const { owner, displayed } = this.#options;
-    if (isNotice(message)) return displayed.take(owner, message.contentType, message.content);
-    return Promise.reject(new MessageRefused(403, NOTICES.fetchOnly));
+    if (this.#menu === undefined || body === undefined) {
+      const { profiles, visitor } = this.#options;
+      throw new MessageRefused(403, (await phrasesFor(profiles, visitor)).fetchOnly);
+    }
+    this.#menu.take(readableText(body.contentType, body.content));
   }
 
   onEnded(reason: SessionEnd): void {
-    this.#ended = true;
+    this.#visit.end();
+    this.#menu?.end();
     this.#waiting?.cancel();
     this.#options.hangUp(reason);
   }
-}
 
-/** The same whenever the text is sent, so that a client may know it again; RFC 4975 §9 gives an ident 32 characters. */
-function messageIdOf({ uniqueKey }: StoredMessage): string {
-  return createHash('sha256').update(uniqueKey).digest('hex').slice(0, 24);
-}
-
-function isNotice({ contentType, content }: ReceivedMessage): boolean {
-  try {
-    return readBody(contentType, content).kind === 'notice';
-  } catch {
-    // Whatever cannot be read is refused as words are.
-    return false;
+  async #deliverAll(): Promise<void> {
+    const { visitor, retrievals, profiles, logger, hangUp } = this.#options;
+    const mailbox = visitor.owner.toString();
+    const visit = this.#visit;
+    try {
+      const { delivered, refused, elsewhere } = await retrievals.run(visitor.owner, (message) =>
+        visit.handOver(message, false),
+      );
+      const isTooLong = visit.takeTooLong();
+      if (isTooLong || delivered + refused === 0) {
+        const phrases = await phrasesFor(profiles, visitor);
+        if (isTooLong) await visit.say(phrases.textTooLong);
+        else await visit.say(elsewhere === 0 ? phrases.noNewTexts : phrases.fetchedElsewhere);
+      }
+      logger.info({ mailbox, delivered, refused }, 'texts delivered in a session');
+      hangUp('delivered');
+    } catch (error) {
+      logger.warn({ mailbox, error: describeError(error) }, 'retrieval broke off');
+      const { cannotFetch } = await phrasesFor(profiles, visitor);
+      await visit.say(cannotFetch).catch(() => undefined);
+      hangUp('failed');
+    }
   }
 }
 
-/** RFC 4975 §10: 400, 413 and 415 speak of the message, other codes of the session. */
-function isOfThisText(error: unknown): boolean {
-  return error instanceof SendFailed && [400, 413, 415].includes(error.status);
+/**
+ * Undefined for what cannot be read where words mean nothing anyway.
+ * @throws MessageRefused 400, 415
+ */
+function readOrRefuse(contentType: string, content: Buffer, isIdle: boolean): Body | undefined {
+  try {
+    return readBody(contentType, content);
+  } catch (error) {
+    if (isIdle) return undefined;
+    if (error instanceof UnsupportedText) throw new MessageRefused(415, 'Unsupported media type');
+    throw new MessageRefused(400, 'Unreadable message');
+  }
 }

@@ -12,7 +12,10 @@ import type { ChatPeer } from './chat-peer.ts';
 import { remoteSide } from './chat-peer.ts';
 import type { Deposits } from './deposit.ts';
 import { DepositConversation } from './deposit-conversation.ts';
+import type { Desk } from './desk.ts';
+import type { Visitor } from './desk-visit.ts';
 import type { DisplayedTexts } from './displayed-texts.ts';
+import type { OwnerProfiles } from './owner-profiles.ts';
 import type { PeerFormats } from './presentation.ts';
 import { PushConversation } from './push-conversation.ts';
 import type { CalledChat } from './push-delivery-ports.ts';
@@ -36,7 +39,7 @@ export type ChatPurpose =
       /** SIP URI of the trusted hop the call came from; null when nobody vouches for the author. */
       readonly returnHop: string | null;
     }
-  | { readonly kind: 'retrieval'; readonly owner: AddressOfRecord }
+  | ({ readonly kind: 'retrieval' } & Visitor)
   /** We called the owner. `onStanding`: texts can be sent to her from now on. */
   | {
       readonly kind: 'push';
@@ -80,10 +83,13 @@ export interface SessionModeOptions {
   readonly endpoint: MsrpEndpoint;
   readonly deposits: Deposits;
   readonly retrievals: Retrievals;
+  /** Does what owners ask for; undefined: their sessions end once they have their new texts. */
+  readonly desk: Desk | undefined;
   readonly receipts: ReceiptSessions;
   readonly displayed: DisplayedTexts;
   readonly messageAccount: AddressOfRecord;
-  readonly autoReply: string;
+  /** How the mailbox speaks for each owner. */
+  readonly profiles: OwnerProfiles;
   /** ms */
   readonly idleTimeout: number;
   readonly maxSessions: number;
@@ -185,7 +191,7 @@ export class SessionMode {
       case 'deposit':
         return new DepositConversation({ ...options, ...purpose }, session);
       case 'retrieval':
-        return new RetrievalConversation({ ...options, owner: purpose.owner }, session);
+        return new RetrievalConversation({ ...options, visitor: purpose }, session);
       case 'push':
         return new PushConversation({ ...options, ...purpose }, session);
     }

@@ -27,9 +27,15 @@ export interface DepositAdmission {
   readonly returnHop: string | null;
 }
 
+/** An owner wants her texts. */
+export interface RetrievalAdmission {
+  readonly kind: 'retrieval';
+  readonly owner: AddressOfRecord;
+  readonly caller: Caller;
+}
+
 /** What a request is for, and by whom. */
-export type Admission =
-  DepositAdmission | { readonly kind: 'retrieval'; readonly owner: AddressOfRecord; readonly caller: Caller };
+export type Admission = DepositAdmission | RetrievalAdmission;
 
 /**
  * Tells deposit from retrieval and admits either: a retrieval only for a served user whom a trusted proxy vouches for, a

@@ -22,6 +22,7 @@ import { SipRefusal, unavailable } from './refusal.ts';
 import { sdpOf } from './sdp-body.ts';
 import { answerInterval } from './session-interval.ts';
 import { roleInAnswer } from './setup-role.ts';
+import { visitorOf } from './visitor.ts';
 
 /** The chat sessions behind the calls. */
 export interface ChatSessions {
@@ -73,7 +74,7 @@ export function inviteRoute(options: InviteRouteOptions): Route {
     const { clock, random, logger } = options;
     const mailbox = admission.owner.toString();
     const log = logger.child({ mailbox, caller: admission.caller.uri, purpose: admission.kind });
-    const purpose = purposeOf(admission);
+    const purpose = purposeOf(request, admission);
     const call = new Call({ dialog, prepared, purpose, own, peer: request, clock, random, logger: log });
     if (offer === undefined) call.awaitAnswer(interval);
     else call.begin(offer, roleInAnswer(offer.media.setup), interval);
@@ -181,9 +182,8 @@ async function readyToKeep(
   if (blocked) throw new SipRefusal(603, 'Decline');
 }
 
-function purposeOf(admission: Admission): ChatPurpose {
-  const { kind, owner } = admission;
-  if (kind === 'retrieval') return { kind, owner };
-  const { caller, returnHop } = admission;
+function purposeOf(request: DrachtioRequest, admission: Admission): ChatPurpose {
+  if (admission.kind === 'retrieval') return { kind: 'retrieval', ...visitorOf(request, admission) };
+  const { kind, owner, caller, returnHop } = admission;
   return { kind, owner, author: caller.uri, authorName: caller.displayName, returnHop };
 }

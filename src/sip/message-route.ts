@@ -1,3 +1,4 @@
+import { readableText } from '../im/text-line.ts';
 import type { Deposits, TakenText } from '../mailbox/deposit.ts';
 import { AuthorBlocked, MailboxFull, TextExpired, TextTooLarge } from '../mailbox/deposit.ts';
 import type { DisplayedTexts } from '../mailbox/displayed-texts.ts';
@@ -8,7 +9,7 @@ import { StoreUnavailable } from '../mailbox/ports.ts';
 import { ACCEPTED_TYPES, MalformedText, UnsupportedText, readBody } from '../mailbox/read-body.ts';
 import { DeliverAtTooFar, UnreadableDeliverAt } from '../mailbox/scheduling.ts';
 import type { SenderNotices } from '../mailbox/sender-notice.ts';
-import type { Admission, AdmissionPolicy, DepositAdmission } from './admission.ts';
+import type { AdmissionPolicy, DepositAdmission, RetrievalAdmission } from './admission.ts';
 import { admit } from './admission.ts';
 import type { Route } from './agent.ts';
 import { automaticSigns } from './automatic-signs.ts';
@@ -18,6 +19,8 @@ import type { DrachtioRequest } from './drachtio.ts';
 import { RETRY_AFTER_SECONDS } from './limits.ts';
 import { isOwnMessage, ownMessageRefusal } from './loop.ts';
 import { SipRefusal, unavailable } from './refusal.ts';
+import { transportIdOf } from './transport-id.ts';
+import { visitorOf } from './visitor.ts';
 
 export interface MessageRouteOptions {
   readonly policy: AdmissionPolicy;
@@ -78,7 +81,7 @@ async function deposit(
       content,
       subject: request.get('Subject') ?? '',
       urgent: /^\s*(urgent|emergency)\s*$/i.test(request.get('Priority') ?? ''),
-      transportId: `sip:${request.get('Call-ID') ?? ''} ${request.get('CSeq') ?? ''}`,
+      transportId: transportIdOf(request),
       returnHop,
       expires: deltaSeconds(request.get('Expires')) ?? null,
       deliverAt: request.get('X-Deliver-At') ?? null,
@@ -91,17 +94,19 @@ async function deposit(
 
 async function retrieve(
   request: DrachtioRequest,
-  { owner }: Admission,
+  admission: RetrievalAdmission,
   { pager, displayed, maxBytes, pagerSenderFor }: MessageRouteOptions,
 ): Promise<void> {
   const content = await receivedBody(request, maxBytes);
   try {
     if (isNotice(contentType(request), content)) {
       // What a phone tells of the texts it got is not a wish to fetch again.
-      await displayed.take(owner, contentType(request), content);
+      await displayed.take(admission.owner, contentType(request), content);
       return;
     }
-    pager.retrieve(owner, pagerSenderFor(request));
+    const visitor = visitorOf(request, admission);
+    const words = wordsIn(contentType(request), content);
+    pager.take({ visitor, words, id: transportIdOf(request) }, pagerSenderFor(request));
   } catch (error) {
     throw refusalOf(error);
   }
@@ -113,6 +118,15 @@ function isNotice(type: string, content: Buffer): boolean {
   } catch {
     // Whatever words she used: they ask for her texts.
     return false;
+  }
+}
+
+/** '' for what cannot be read: it asks for her texts. */
+function wordsIn(type: string, content: Buffer): string {
+  try {
+    return readableText(type, content);
+  } catch {
+    return '';
   }
 }
 

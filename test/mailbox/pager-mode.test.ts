@@ -3,10 +3,12 @@ import { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import { MAILBOX_LIMITS } from '../../src/mailbox/limits.ts';
+import type { PagerRequest } from '../../src/mailbox/pager-mode.ts';
 import { PagerMode } from '../../src/mailbox/pager-mode.ts';
 import type { PagerSender, RetrievalStore } from '../../src/mailbox/ports.ts';
 import { StoreUnavailable } from '../../src/mailbox/ports.ts';
-import { NOTICES } from '../../src/mailbox/retrieval-conversation.ts';
+import { OwnerProfiles } from '../../src/mailbox/owner-profiles.ts';
+import { en } from '../../src/mailbox/phrases/en.ts';
 import { Retrievals } from '../../src/mailbox/retrieval.ts';
 import { FakeClock } from '../doubles/fake-clock.ts';
 import { seededRandom } from '../doubles/seeded-random.ts';
@@ -59,7 +61,13 @@ describe('a phone without MSRP that finds no texts', () => {
       logger: silentLogger,
       metrics: noMetrics,
     });
-    pager = new PagerMode(retrievals, silentLogger, clock);
+    const profiles = new OwnerProfiles({
+      store: { preferences: () => Promise.resolve({ language: null, timeZone: null, greeting: null }) },
+      language: 'en',
+      timeZone: 'UTC',
+      autoReply: '',
+    });
+    pager = new PagerMode({ retrievals, desk: undefined, profiles, logger: silentLogger, clock });
     said = [];
   });
 
@@ -71,14 +79,20 @@ describe('a phone without MSRP that finds no texts', () => {
     },
   };
 
+  let requests = 0;
+
+  function request(words = ''): PagerRequest {
+    return { visitor: { owner: ALICE, name: '', languages: [], hop: null }, words, id: `${++requests}` };
+  }
+
   async function ask(): Promise<void> {
-    pager.retrieve(ALICE, sender);
+    pager.take(request(), sender);
     await pager.idle();
   }
 
   it('is told so', async () => {
     await ask();
-    expect(said).to.deep.equal([NOTICES.empty]);
+    expect(said).to.deep.equal([en.noNewTexts]);
   });
 
   it('and answers each MESSAGE by itself is told once, not for ever (loop of two machines)', async () => {
@@ -86,12 +100,12 @@ describe('a phone without MSRP that finds no texts', () => {
       ...sender,
       send: async (to, text) => {
         await sender.send(to, text);
-        clock.after(50, () => pager.retrieve(ALICE, answering));
+        clock.after(50, () => pager.take(request(), answering));
       },
     };
-    pager.retrieve(ALICE, answering);
+    pager.take(request(), answering);
     await clock.advance(MAILBOX_LIMITS.toldNothing.lasts * 10);
-    expect(said).to.deep.equal([NOTICES.empty]);
+    expect(said).to.deep.equal([en.noNewTexts]);
   });
 
   it('is told again when she asks again later', async () => {
@@ -105,6 +119,6 @@ describe('a phone without MSRP that finds no texts', () => {
     await ask();
     store.down = true;
     await ask();
-    expect(said).to.deep.equal([NOTICES.empty, NOTICES.failed]);
+    expect(said).to.deep.equal([en.noNewTexts, en.cannotFetch]);
   });
 });

@@ -23,7 +23,7 @@ export interface Phrases {
   readonly greeting: string;
   /** The mailbox is full: your text was not kept. */
   readonly mailboxFull: string;
-  /** This user takes no texts of yours. */
+  /** This user does not take your texts. */
   readonly blockedByOwner: string;
 
   // To the owner, in every retrieval.
@@ -41,6 +41,8 @@ export interface Phrases {
 
   // To the owner, in answer to commands.
 
+  /** That there are commands: after texts that have no numbers, or when there are none. */
+  readonly helpHint: string;
   /** All commands, a line each, with what they do. */
   readonly help: string;
   /** After texts were handed over: their numbers, and that `help` tells of commands. */
@@ -59,6 +61,8 @@ export interface Phrases {
   /** She is offline; the reply is in her mailbox. */
   replyKept(to: string): string;
   replyFailed(to: string): string;
+  /** What she wrote is longer than can be sent, in bytes, which are letters for most. */
+  tooLong(most: number): string;
   blocked(who: string): string;
   unblocked(who: string): string;
   notBlocked(who: string): string;
@@ -85,7 +89,7 @@ export interface Phrases {
   readonly timeIsPast: string;
   readonly timeTooFar: string;
   readonly remindersOff: string;
-  /** One helpful line on words that are no command. */
+  /** One helpful line on words that are no command; '' when there were none. */
   notUnderstood(words: string): string;
   /** One helpful line on a command that lacks something, e.g. `reply 3 TEXT`. */
   usage(example: string): string;

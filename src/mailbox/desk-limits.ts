@@ -1,0 +1,19 @@
+/** Every limit of what owners do with their mailboxes. Times in ms. */
+export const DESK_LIMITS = {
+  /** Texts that have numbers at one time. */
+  listing: 100,
+  /** Texts `old` and `from` show when she does not say how many. */
+  shown: 10,
+  /** Authors a name is looked for among: those read last. */
+  authors: 200,
+  /** Authors named when several fit. */
+  choices: 5,
+  /** Bytes of words that are sent at once, however little a client says it takes. */
+  leastPiece: 64,
+  /** Commands of one owner that wait for their turn. */
+  waiting: 10,
+  /** How long an owner's words, once done, are not done again by MESSAGE: a phone that answers by itself says the same for ever. */
+  sameWords: { lasts: 10_000, most: 10_000 },
+  /** How long a MESSAGE that was taken is known again, and how many are. */
+  taken: { lasts: 600_000, most: 20_000 },
+} as const;

@@ -1,0 +1,87 @@
+import type { Command, Mistake } from './commands/command.ts';
+import { parseCommand } from './commands/parse-command.ts';
+import { block, showBlocked, unblock } from './desk-blocking.ts';
+import { deleteTexts, keepTexts } from './desk-keeping.ts';
+import type { FetchResult } from './desk-reading.ts';
+import { fetchNew, showFrom, showNew, showOld } from './desk-reading.ts';
+import { resetGreeting, setGreeting, setLanguage, setTimeZone, showGreeting } from './desk-settings.ts';
+import type { DeskOptions, Doing, Task } from './desk-task.ts';
+import type { Visit, Visitor } from './desk-visit.ts';
+import { remind, reply, showReminders } from './desk-writing.ts';
+
+/** `unknown`: the words begin with no command's; nothing was said. `bye`: she wants to go, and was told so. */
+export type DeskOutcome = 'done' | 'bye' | 'unknown';
+
+const DOINGS: { readonly [K in Command['kind']]: Doing<K> } = {
+  help: async ({ visit, profile }) => await visit.say(profile.phrases.help),
+  new: showNew,
+  old: showOld,
+  from: showFrom,
+  delete: deleteTexts,
+  keep: keepTexts,
+  reply,
+  block,
+  unblock,
+  blocked: showBlocked,
+  'show greeting': showGreeting,
+  'set greeting': setGreeting,
+  'reset greeting': resetGreeting,
+  language: setLanguage,
+  timezone: setTimeZone,
+  remind,
+  reminders: showReminders,
+  bye: async ({ visit, profile }) => await visit.say(profile.phrases.bye),
+};
+
+/** Where owners handle their mailboxes: does what their words ask for, whatever way they came. */
+export class Desk {
+  readonly #options: DeskOptions;
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+  }
+
+  /** What the words ask for, in her language. @throws StoreUnavailable */
+  async understand({ owner, languages }: Visitor, words: string): Promise<Command | Mistake> {
+    const { phrases } = await this.#options.profiles.of(owner, languages);
+    return parseCommand(words, phrases.language);
+  }
+
+  /**
+   * Does what the words say; resolves once she has been told. Words that are no command at all are left to the caller, who may
+   * have told her a moment ago ({@link notUnderstood}).
+   * @throws StoreUnavailable, and what `visit` rejects with
+   */
+  async run(visitor: Visitor, words: string, visit: Visit): Promise<DeskOutcome> {
+    const task = await this.#task(visitor, visit);
+    const command = parseCommand(words, task.profile.phrases.language);
+    if (command.kind === 'unknown') return 'unknown';
+    if (command.kind === 'usage') {
+      await visit.say(task.profile.phrases.usage(command.example));
+      return 'done';
+    }
+    const doing = DOINGS[command.kind] as (task: Task, command: Command) => Promise<void>;
+    await doing(task, command);
+    return command.kind === 'bye' ? 'bye' : 'done';
+  }
+
+  /** Tells her, in one line, that words mean nothing here and what would. */
+  async notUnderstood(visitor: Visitor, words: string, visit: Visit): Promise<void> {
+    const { profile } = await this.#task(visitor, visit);
+    const command = parseCommand(words, profile.phrases.language);
+    await visit.say(profile.phrases.notUnderstood(command.kind === 'unknown' ? command.words : ''));
+  }
+
+  /**
+   * Hands over her new texts and tells their numbers; nothing is said when there are none.
+   * @throws StoreUnavailable, and what `visit` rejects with
+   */
+  async fetch(visitor: Visitor, visit: Visit): Promise<FetchResult> {
+    return await fetchNew(await this.#task(visitor, visit));
+  }
+
+  async #task(visitor: Visitor, visit: Visit): Promise<Task> {
+    const profile = await this.#options.profiles.of(visitor.owner, visitor.languages);
+    return { desk: this.#options, visitor, visit, profile };
+  }
+}

@@ -1,0 +1,154 @@
+import type { Clock } from '../core/clock.ts';
+import { describeError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { MessageRefused } from '../msrp/errors.ts';
+import type { Desk } from './desk.ts';
+import { DESK_LIMITS } from './desk-limits.ts';
+import type { Visitor } from './desk-visit.ts';
+import type { OwnerProfiles } from './owner-profiles.ts';
+import type { Phrases } from './phrases/phrases.ts';
+import { phrasesFor } from './owner-profiles.ts';
+import { StoreUnavailable } from './ports.ts';
+import type { SessionVisit } from './retrieval-conversation-visit.ts';
+import { SilenceTimer } from './silence-timer.ts';
+
+export interface RetrievalMenuOptions {
+  readonly desk: Desk;
+  readonly visitor: Visitor;
+  readonly visit: SessionVisit;
+  readonly profiles: OwnerProfiles;
+  /** ms without a word from her after which she is gone. */
+  readonly idleTimeout: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly hangUp: (reason: string) => void;
+}
+
+/**
+ * What an owner asks for in a session once she has her new texts: one thing is done after the other, in the order she asked. It
+ * begins with handing those over, and ends when she says so or falls silent.
+ */
+export class RetrievalMenu {
+  readonly #options: RetrievalMenuOptions;
+  readonly #silence: SilenceTimer;
+  /** Settles when all that was asked is done. Never rejects. */
+  #last: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  #leaving = false;
+  #ended = false;
+  /** A client that answers by itself says the same to every line of ours. */
+  #lastUnknown: { readonly words: string; readonly at: number } | undefined;
+
+  constructor(options: RetrievalMenuOptions) {
+    this.#options = options;
+    const { idleTimeout: limit, clock } = options;
+    this.#silence = new SilenceTimer({ limit, clock, onSilent: () => this.#onSilent() });
+    this.#do(() => this.#welcome());
+  }
+
+  /**
+   * Takes what she wrote; it is done when its turn comes.
+   * @throws MessageRefused 408 when too much waits, or the session is about to end
+   */
+  take(words: string): void {
+    if (this.#leaving) throw new MessageRefused(408, 'The session ends');
+    if (this.#waiting >= DESK_LIMITS.waiting) throw new MessageRefused(408, 'One after the other');
+    this.#silence.words();
+    if (words.trim() !== '') this.#do(() => this.#run(words));
+  }
+
+  /** A notice came: typing marks tell that she is there. */
+  notice(contentType: string, content: Buffer): void {
+    this.#silence.notice(contentType, content);
+  }
+
+  heard(): void {
+    this.#silence.heard();
+  }
+
+  hold(held: boolean): void {
+    this.#silence.hold(held);
+  }
+
+  /** The session is over. */
+  end(): void {
+    this.#ended = true;
+    this.#silence.stop();
+  }
+
+  #do(work: () => Promise<void>): void {
+    this.#waiting++;
+    this.#last = this.#last.then(async () => {
+      try {
+        if (!this.#ended && !this.#leaving) await work();
+        if (this.#options.visit.takeTooLong()) await this.#say(({ textTooLong }) => textTooLong);
+      } catch (error) {
+        await this.#failed(error);
+      } finally {
+        this.#waiting--;
+      }
+    });
+  }
+
+  async #welcome(): Promise<void> {
+    const { desk, visitor, visit, logger } = this.#options;
+    const { delivered, refused, elsewhere, listed } = await desk.fetch(visitor, visit);
+    const mailbox = visitor.owner.toString();
+    logger.info({ mailbox, delivered, refused }, 'texts delivered in a session');
+    if (listed > 0) return;
+    await this.#say(({ noNewTexts, fetchedElsewhere, helpHint }) => {
+      if (delivered + refused > 0) return helpHint;
+      return `${elsewhere === 0 ? noNewTexts : fetchedElsewhere} ${helpHint}`;
+    });
+  }
+
+  async #run(words: string): Promise<void> {
+    const { desk, visitor, visit } = this.#options;
+    const outcome = await desk.run(visitor, words, visit);
+    if (outcome === 'bye') this.#leave('bye');
+    else if (outcome === 'unknown' && this.#isNews(words)) await desk.notUnderstood(visitor, words, visit);
+    // What took long was no silence of hers.
+    this.#silence.heard();
+  }
+
+  #isNews(words: string): boolean {
+    const at = this.#options.clock.now();
+    const before = this.#lastUnknown;
+    this.#lastUnknown = { words, at };
+    const age = before?.words === words ? at - before.at : Infinity;
+    return age < 0 || age >= DESK_LIMITS.sameWords.lasts;
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    if (this.#ended) return;
+    const { visitor, logger } = this.#options;
+    logger.warn({ mailbox: visitor.owner.toString(), error: describeError(error) }, 'not done');
+    const told = await this.#say(({ cannotFetch }) => cannotFetch).then(
+      () => true,
+      () => false,
+    );
+    // With a database that is down she may try again; a client that does not answer will not.
+    if (!told || !(error instanceof StoreUnavailable)) this.#leave('failed');
+  }
+
+  #onSilent(): void {
+    if (this.#waiting > 0) {
+      this.#silence.heard();
+      return;
+    }
+    this.#leaving = true;
+    void this.#say(({ bye }) => bye)
+      .catch(() => undefined)
+      .then(() => this.#options.hangUp('idle'));
+  }
+
+  #leave(reason: string): void {
+    this.#leaving = true;
+    this.#options.hangUp(reason);
+  }
+
+  async #say(words: (phrases: Phrases) => string): Promise<void> {
+    const { profiles, visitor, visit } = this.#options;
+    await visit.say(words(await phrasesFor(profiles, visitor)));
+  }
+}
