@@ -1,7 +1,11 @@
+import { de } from './de.ts';
 import { en } from './en.ts';
+import { es } from './es.ts';
+import { fr } from './fr.ts';
+import { LANGUAGES } from './phrases.ts';
 import type { Language, Phrases } from './phrases.ts';
 
-const PHRASES: Readonly<Record<Language, Phrases>> = { en, es: en, de: en, fr: en };
+const PHRASES: Readonly<Record<Language, Phrases>> = { en, es, de, fr };
 
 /** What the mailbox says in a language. */
 export function phrasesIn(language: Language): Phrases {
@@ -10,6 +14,6 @@ export function phrasesIn(language: Language): Phrases {
 
 /** The language a tag stands for, whatever its region (`es-MX`); undefined when the mailbox does not speak it. */
 export function languageOf(tag: string): Language | undefined {
-  const primary = tag.trim().toLowerCase().split('-')[0] ?? '';
-  return primary in PHRASES ? (primary as Language) : undefined;
+  const primary = tag.trim().toLowerCase().split(/[-_]/)[0];
+  return LANGUAGES.find((language) => language === primary);
 }

@@ -23,7 +23,7 @@ export interface Phrases {
   readonly greeting: string;
   /** The mailbox is full: your text was not kept. */
   readonly mailboxFull: string;
-  /** This user does not take your texts. */
+  /** This user takes no texts of yours. */
   readonly blockedByOwner: string;
 
   // To the owner, in every retrieval.
