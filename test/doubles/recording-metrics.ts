@@ -3,9 +3,9 @@ import type { Labels, Metrics } from '../../src/core/metrics.ts';
 /** Measures a test can read. */
 export interface RecordingMetrics extends Metrics {
   /** What a counter or a gauge stands at; 0 when it never moved. */
-  count(name: string, labels?: Labels): number;
+  readonly count: (name: string, labels?: Labels) => number;
   /** All of them, one a line. */
-  text(): string;
+  readonly text: () => string;
 }
 
 export function recordingMetrics(): RecordingMetrics {
