@@ -62,6 +62,8 @@ export function anyOperation({
   const pick = fc.nat({ max: 3 });
   const kind = <K extends Operation['kind']>(...kinds: K[]): fc.Arbitrary<K> => fc.constantFrom(...kinds);
   const soon = fc.integer({ min: 1, max: time });
+  const maybeSoon: fc.Arbitrary<number | null> = fc.option(soon);
+  const maybePick: fc.Arbitrary<number | null> = fc.option(pick);
   const limit = fc.integer({ min: 1, max: sweep });
   const weighted: readonly [number, fc.Arbitrary<Operation>][] = [
     [
@@ -73,15 +75,15 @@ export function anyOperation({
         author,
         bytes: fc.integer({ min: 1, max: 60 }),
         urgent: fc.boolean(),
-        life: fc.option(soon),
-        delay: fc.option(soon, { freq: 3 }),
+        life: maybeSoon,
+        delay: maybeSoon,
       }),
     ],
     [5, fc.record({ kind: kind('lease'), boxes: boxes(most), token, limit: fc.integer({ min: 1, max: 4 }) })],
     [1, fc.record({ kind: kind('renew', 'release'), token })],
     [7, fc.record({ kind: kind('read'), boxes: boxes(mostShared), token, pick })],
     [2, fc.record({ kind: kind('save'), boxes: boxes(most), pick })],
-    [2, fc.record({ kind: kind('delete'), boxes: boxes(most), pick: fc.option(pick) })],
+    [2, fc.record({ kind: kind('delete'), boxes: boxes(most), pick: maybePick })],
     [2, fc.record({ kind: kind('block', 'unblock'), boxes: boxes(most), author })],
     [5, fc.record({ kind: kind('expire', 'due', 'forget'), limit })],
     [2, fc.record({ kind: kind('drop'), age: fc.nat({ max: time }), limit })],

@@ -123,7 +123,9 @@ export class ModelRun {
     const due = this.#all().flatMap(({ deliverAt }) => (deliverAt === null ? [] : [deliverAt]));
     expect(await store.nextScheduledAt(), 'next scheduled').to.equal(least(due));
     const ends = this.#all().flatMap(({ readAt, deliverAt, expiresAt, lease }) =>
-      readAt !== null || deliverAt !== null || expiresAt === null ? [] : [Math.max(expiresAt, lease?.until ?? 0)],
+      readAt !== null || deliverAt !== null || expiresAt === null
+        ? []
+        : [Math.max(expiresAt, lease?.until ?? 0)],
     );
     expect(await store.nextExpiryAt(), 'next expiry').to.equal(least(ends));
     const read = this.#all().flatMap(({ readAt, saved }) => (readAt === null || saved ? [] : [readAt]));
