@@ -16,6 +16,7 @@ import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioDialog, DrachtioRequest, HeaderMap } from './drachtio.ts';
 import { SUPPORTED, refuseUnknownExtensions } from './extensions.ts';
 import { RETRY_AFTER_SECONDS, SIP_LIMITS } from './limits.ts';
+import { isOwnMessage, ownMessageRefusal } from './loop.ts';
 import { ALLOW } from './options-route.ts';
 import { OwnDescription } from './own-description.ts';
 import { SipRefusal, unavailable } from './refusal.ts';
@@ -53,6 +54,7 @@ export function inviteRoute(options: InviteRouteOptions): Route {
     const cancelled = cancellation(request);
     refuseUnknownExtensions(request);
     const admission = admit(request, options.policy);
+    if (isOwnMessage(request, admission.caller, options.policy.messageAccount)) throw ownMessageRefusal();
     if (!request.has('Contact')) throw new SipRefusal(400, 'INVITE without Contact');
     const { interval, headers } = answerInterval(request);
     const { transports } = options.chats;

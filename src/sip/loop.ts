@@ -13,7 +13,7 @@ export function hasOwnMark(request: DrachtioRequest): boolean {
   return request.has(OWN_MESSAGE);
 }
 
-/** True for a MESSAGE of ours that came back: the proxy's failure route found the one it is for offline. */
+/** True for a MESSAGE or a call of ours that came back: the proxy's failure route found the one it is for offline. */
 export function isOwnMessage(
   request: DrachtioRequest,
   caller: Caller,
@@ -23,8 +23,8 @@ export function isOwnMessage(
 }
 
 /**
- * The answer to a MESSAGE of ours that came back. Depositing it would wrap text into text, and receipt into receipt, without
- * end; 480 tells the sender, us, that whoever it is for is not there now.
+ * The answer to a MESSAGE or a call of ours that came back. Taking it would wrap text into text, and receipt into receipt,
+ * without end; 480 tells the sender, us, that whoever it is for is not there now.
  */
 export function ownMessageRefusal(): SipRefusal {
   return new SipRefusal(480, 'Temporarily Unavailable');

@@ -1,6 +1,14 @@
 import type { Parts } from './calling-phone.ts';
 import type { RawMessage } from './raw-sip-client.ts';
-import { RawSipClient, contactOf, isRequest, rawRequest, rawResponse, uniqueWord } from './raw-sip-client.ts';
+import {
+  RawSipClient,
+  contactOf,
+  isRequest,
+  isResponse,
+  rawRequest,
+  rawResponse,
+  uniqueWord,
+} from './raw-sip-client.ts';
 
 /** A phone that is called over UDP, and says to an INVITE what a test spells out; nothing by itself but 180. */
 export class AnsweringPhone {
@@ -18,6 +26,22 @@ export class AnsweringPhone {
   /** The SIP URI it is reached at. */
   get uri(): string {
     return `sip:127.0.0.1:${this.client.port}`;
+  }
+
+  /** Says at the registrar that `address` is reached here. */
+  async register(address: string): Promise<void> {
+    const domain = /@(.+)$/.exec(address)?.[1] ?? '';
+    this.client.send(
+      rawRequest({
+        method: 'REGISTER',
+        uri: `sip:${domain}`,
+        client: this.client,
+        from: `<${address}>;tag=${uniqueWord()}`,
+        to: `<${address}>`,
+        headers: [contactOf(this.client), 'Expires: 600'],
+      }),
+    );
+    await this.client.nextMessage(isResponse(200, 'REGISTER'));
   }
 
   /** The next call that comes; it rings. */

@@ -1,63 +1,9 @@
 import { expect } from 'chai';
 import { ALICE, BOB, MAILBOX, ScriptedSite, script } from '../clients/scripted-client.ts';
-import type { RawMsrpFrame } from '../doubles/raw-msrp-client.ts';
-import { RawMsrpClient, msrpReport, msrpRequest, msrpResponse } from '../doubles/raw-msrp-client.ts';
 import type { MsrpRelay } from './msrp-relay.ts';
 import { startMsrpRelay } from './msrp-relay.ts';
+import { RelayedClient } from './relayed-client.ts';
 import { requirePeer } from './require-peer.ts';
-
-/** A client that reaches the world through the relay only: it asked for a path there, and keeps that connection. */
-class RelayedClient {
-  readonly #relay: RawMsrpClient;
-  readonly own: string;
-  readonly usePath: string;
-
-  private constructor(relay: RawMsrpClient, own: string, usePath: string) {
-    this.#relay = relay;
-    this.own = own;
-    this.usePath = usePath;
-  }
-
-  static async open(port: number, name: string): Promise<RelayedClient> {
-    const relay = await RawMsrpClient.connect(port);
-    const own = `msrp://127.0.0.1:9/${name};tcp`;
-    const to = `msrp://127.0.0.1:${port};tcp`;
-    const headers = ['Expires: 600'];
-    await relay.sendBytes(msrpRequest({ transactId: `auth${name}`, method: 'AUTH', to, from: own, headers }));
-    const answer = await relay.nextFrame();
-    expect([answer.status, answer.comment]).to.deep.equal([200, 'OK']);
-    return new RelayedClient(relay, own, answer.header('Use-Path'));
-  }
-
-  /** For SDP: from the relay to the client. */
-  get path(): string {
-    return `${this.usePath} ${this.own}`;
-  }
-
-  async send(to: string, transactId: string, more: readonly string[], body?: string): Promise<void> {
-    const headers = [`Message-ID: m${transactId}`, ...more];
-    const request = { transactId, to: `${this.usePath} ${to}`, from: this.own, headers };
-    await this.#relay.sendBytes(msrpRequest(body === undefined ? request : { ...request, body }));
-  }
-
-  /** The next request that reaches the client; the relay's own answers are passed over. */
-  async nextRequest(): Promise<RawMsrpFrame> {
-    for (;;) {
-      const frame = await this.#relay.nextFrame();
-      if (frame.method !== '') return frame;
-      expect(frame.status, frame.text).to.equal(200);
-    }
-  }
-
-  async acknowledge(frame: RawMsrpFrame): Promise<void> {
-    await this.#relay.sendBytes(msrpResponse(frame, '200 OK', this.own));
-    await this.#relay.sendBytes(msrpReport(frame, '000 200 OK', this.own));
-  }
-
-  close(): void {
-    this.#relay.close();
-  }
-}
 
 describe('a client behind the MSRP relay of a real Kamailio', function () {
   this.timeout(30_000);

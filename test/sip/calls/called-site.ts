@@ -12,10 +12,13 @@ import type { MsrpEndpoint } from '../../../src/msrp/endpoint.ts';
 import { startMsrpEndpoint } from '../../../src/msrp/endpoint.ts';
 import type { ListenerAddress } from '../../../src/msrp/listener.ts';
 import type { MsrpLimits } from '../../../src/msrp/limits.ts';
+import type { Route } from '../../../src/sip/agent.ts';
 import { SipAgent } from '../../../src/sip/agent.ts';
 import { AuthenticatedRequests } from '../../../src/sip/authenticated-requests.ts';
 import { SipChatCaller } from '../../../src/sip/chat-caller.ts';
 import type { Credentials } from '../../../src/sip/digest.ts';
+import { inviteRoute } from '../../../src/sip/invite-route.ts';
+import { TrustedProxies } from '../../../src/sip/trust.ts';
 import { AnsweringPhone } from '../../doubles/answering-phone.ts';
 import { JumpingClock } from '../../doubles/jumping-clock.ts';
 import type { MsrpAnswerer } from '../../doubles/msrp-answerer.ts';
@@ -32,8 +35,8 @@ export interface CalledSiteOptions {
   readonly limits?: Partial<MsrpLimits>;
   readonly maxSessions?: number;
   readonly credentials?: Credentials;
-  /** Port of a proxy that the phone registers with; our own engine unless told otherwise. */
-  readonly phoneAt?: number;
+  /** Starts what stands between us, at this UDP port, and the phone; its own port. Nothing unless told otherwise. */
+  readonly proxy?: (udp: number) => Promise<number>;
 }
 
 /** Our end of calls to users, through the built-in engine, and a phone. */
@@ -106,9 +109,9 @@ export class CalledSite {
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
     const agent = new SipAgent({ ...surroundings, servers: [engine.control], secret });
-    await agent.start({});
+    await agent.start({ INVITE: mailboxCalls(surroundings) });
     const udp = engine.sip.find(({ protocol }) => protocol === 'udp')?.port ?? 0;
-    const phone = await AnsweringPhone.open(options.phoneAt ?? udp);
+    const phone = await AnsweringPhone.open((await options.proxy?.(udp)) ?? udp);
     return new CalledSite({ phone, clock, engine, endpoint, agent }, options);
   }
 
@@ -150,6 +153,29 @@ export class CalledSite {
 /** What a passive phone answers. */
 export function passiveAnswer(path: string): string {
   return chatOffer(path, { setup: 'passive' });
+}
+
+/** Calls that come to us: none is to be answered in these tests. */
+function mailboxCalls(surroundings: ReturnType<typeof surroundingsWith>): Route {
+  return inviteRoute({
+    ...surroundings,
+    policy: {
+      domains: new Set(['example.test']),
+      messageAccount: AddressOfRecord.parse(MAILBOX),
+      trustedProxies: new TrustedProxies([]),
+      depositFrom: 'anyone',
+    },
+    chats: {
+      transports: new Set(['tcp'] as const),
+      prepare: () => {
+        throw new Error('a call came to the mailbox');
+      },
+    },
+    newSessionId: () => 1,
+    maxBytes: 10_000,
+    ready: () => Promise.resolve(),
+    isBlocked: () => Promise.resolve(false),
+  });
 }
 
 function surroundingsWith(clock: JumpingClock): {

@@ -413,7 +413,9 @@ describe('a call of ours to a user', () => {
       first.respond(488);
       await first.next('ACK');
       const call = await site.phone.rings();
-      expect(call.offer).to.include(' TCP/TLS/MSRP ').and.match(/a=fingerprint:sha-256 /i);
+      expect(call.offer)
+        .to.include(' TCP/TLS/MSRP ')
+        .and.match(/a=fingerprint:sha-256 /i);
       const answerer = await site.passive(call.offer, {}, tls);
       await call.answer(passiveAnswer(answerer.path));
       const called = await calling;
