@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { en } from '../src/mailbox/phrases/en.ts';
 import { MenuSession } from './doubles/menu-session.ts';
 import type { RunningApp } from './doubles/running-app.ts';
 import { runApp } from './doubles/running-app.ts';
@@ -48,16 +49,16 @@ describe('an owner’s commands', () => {
     session = await MenuSession.open(alice, MAILBOX);
     const [one, two, listing] = await session.hear(3);
     expect([one, two].map((text) => text?.replace(/^.*UTC: /, ''))).to.deep.equal(['one', 'two']);
-    expect(listing).to.match(/^Your new texts:\n1 Bob, today \d\d:\d\d\n2 Bob, today \d\d:\d\d\n/);
+    expect(listing).to.match(/^1 Bob, .*\n2 Bob, /m);
     await shows(light, '0/2');
-    expect(await session.ask('keep 2')).to.deep.equal(['1 text kept until you delete them.']);
-    expect(await session.ask('delete 1')).to.deep.equal(['1 text deleted.']);
+    expect(await session.ask('keep 2')).to.deep.equal([en.saved(1)]);
+    expect(await session.ask('delete 1')).to.deep.equal([en.deleted(1)]);
     await shows(light, '0/1');
-    expect(await session.ask('delete 1')).to.deep.equal(['There is no text 1.']);
+    expect(await session.ask('delete 1')).to.deep.equal([en.noSuchNumber(1)]);
     expect((await session.ask('old', 2))[0]).to.match(/UTC: two$/);
-    expect(await session.ask('delete all')).to.deep.equal(['1 text deleted.']);
+    expect(await session.ask('delete all')).to.deep.equal([en.deleted(1)]);
     await shows(light, '0/0');
-    expect(await session.ask('bye')).to.deep.equal(['Bye.']);
+    expect(await session.ask('bye')).to.deep.equal([en.bye]);
     await session.call.next('BYE');
   });
 });
