@@ -82,9 +82,9 @@ export class RegistrationWatch {
       ...{ subscriber, clock, random, rate },
       pace: new SteadyPace(rate, clock),
       maxInFlight: REGISTRATION_LIMITS.maxInFlight,
-      onSubscribed: (user) => this.#watched.get(user.toString())?.table.expectAny(),
+      onSubscribing: (user) => this.#watched.get(user.toString())?.table.expectAny(),
       onNotify: (user, notification, endsAt) => this.#notified(user, notification, endsAt),
-      onAnswer: (user, response, refused) => this.#answered(user, response, refused),
+      onAnswer: (user, response, _sentAt, refusedWith) => this.#answered(user, response, refusedWith),
     });
     this.#lookout = new Lookout({
       clock,
@@ -228,10 +228,14 @@ export class RegistrationWatch {
     this.#pool.hurry(watched.user, watched.fullAskedAt);
   }
 
-  #answered(user: AddressOfRecord, response: SubscribeResponse | RefreshResponse, refused: boolean): void {
+  #answered(
+    user: AddressOfRecord,
+    response: SubscribeResponse | RefreshResponse,
+    refusedWith: number | undefined,
+  ): void {
     const answer = response.kind === 'rejected' ? String(response.status) : response.kind;
     this.#answers.add({ answer });
-    if (response.kind === 'rejected' && refused) this.#tellRefusal(user, response.status);
+    if (refusedWith !== undefined) this.#tellRefusal(user, refusedWith);
   }
 
   /** Once for each status, and once more whenever it has lasted. */

@@ -1,14 +1,11 @@
-import type { Watch } from '../subscription/watch.ts';
-import { boundedLife } from '../subscription/watch.ts';
 import { VOICEMAIL_LIMITS } from './voicemail-limits.ts';
 import type { SummaryNotification } from './voicemail-ports.ts';
 
-/** How long what a NOTIFY says stands, epoch ms: until the subscription ends, and a grace to find the voicemail again. */
-export function standsUntil(watch: Watch, notification: SummaryNotification, now: number): number {
-  const { state, expires } = notification;
-  const known = watch.phase === 'unasked' ? now : watch.endsAt;
-  const end = state === 'terminated' || expires === null ? known : now + boundedLife(expires);
-  return Math.max(end, now) + VOICEMAIL_LIMITS.grace;
+/**
+ * How long what a NOTIFY says stands, epoch ms: until the subscription ends (`endsAt`), and a grace to find the voicemail again.
+ */
+export function standsUntil(endsAt: number, now: number): number {
+  return Math.max(endsAt, now) + VOICEMAIL_LIMITS.grace;
 }
 
 /** The notifier says that there is no mailbox of this user any more: what it said of it is void (RFC 6665 §4.1.3). */

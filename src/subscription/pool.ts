@@ -16,7 +16,7 @@ import type {
 } from './ports.ts';
 import type { Pace } from './steady-pace.ts';
 import type { Watch, WatchSurroundings, WatchTurn } from './watch.ts';
-import { NEW_WATCH, afterNotify, afterRefresh, afterSubscribe, dueStep } from './watch.ts';
+import { NEW_WATCH, afterNotify, afterRefresh, afterSubscribe, dueStep, endOf } from './watch.ts';
 
 export interface SubscriptionPoolOptions<Body> {
   readonly subscriber: Subscriber<Body>;
@@ -25,16 +25,27 @@ export interface SubscriptionPoolOptions<Body> {
   /** The same a second: lifetimes are such that refreshes take a part of it only. */
   readonly rate: number;
   readonly maxInFlight: number;
-  /** A NOTIFY came. `endsAt`: when the subscription ends as things are, epoch ms. Must not throw. */
+  /** Lifetime to ask for, seconds; by the number of users when left out. */
+  readonly expires?: number;
+  /** A NOTIFY came. `endsAt`: when the subscription ends as things are, or ended, epoch ms. Must not throw. */
   readonly onNotify: (user: AddressOfRecord, notification: Notification<Body>, endsAt: number) => void;
-  /** A subscription began: what the last one said may not be continued. Must not throw. */
-  readonly onSubscribed: (user: AddressOfRecord) => void;
-  /** An answer came to a SUBSCRIBE, or none did. `refused`: somebody has to look at it. Must not throw. */
+  /** A SUBSCRIBE that begins a subscription leaves: what the last one said may not be continued. Must not throw. */
+  readonly onSubscribing?: (user: AddressOfRecord) => void;
+  /**
+   * An answer came to a SUBSCRIBE that left at `sentAt` (epoch ms), or none did; `refusedWith`: its status, where somebody has to
+   * look at it. Must not throw.
+   */
   readonly onAnswer: (
     user: AddressOfRecord,
     response: SubscribeResponse | RefreshResponse,
-    refused: boolean,
+    sentAt: number,
+    refusedWith: number | undefined,
   ) => void;
+  /**
+   * Nothing is to be expected for `user` before `dueAt` (epoch ms): she is kept no more. Left out: she is, and tried again then.
+   * Must not throw.
+   */
+  readonly onLetGo?: (user: AddressOfRecord, dueAt: number) => void;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -68,6 +79,7 @@ export class SubscriptionPool<Body> {
   readonly #waits: Waits;
   /** Waits for the last NOTIFY of those that end. */
   readonly #lastWords = new Map<Subscription, Wait>();
+  #unasked = 0;
   #inFlight = 0;
   /** Seconds the notifier wants at least. */
   #minExpires = 0;
@@ -85,8 +97,9 @@ export class SubscriptionPool<Body> {
     return this.#entries.size;
   }
 
-  has(user: AddressOfRecord): boolean {
-    return this.#entries.has(user.toString());
+  /** Those of them for whom no SUBSCRIBE is under way or taken. */
+  get unasked(): number {
+    return this.#unasked;
   }
 
   /** Subscribes for `user`, unless that is done already. */
@@ -101,18 +114,22 @@ export class SubscriptionPool<Body> {
       hurryAt: Infinity,
     };
     this.#entries.set(key, entry);
+    this.#unasked++;
     this.#steps.set(entry, this.#options.clock.now());
     this.#run();
   }
 
   /** Ends the subscription for `user` (RFC 6665 §4.1.2.3). */
   remove(user: AddressOfRecord): void {
-    const entry = this.#entries.get(user.toString());
-    if (entry === undefined) return;
-    this.#entries.delete(user.toString());
-    this.#steps.delete(entry);
-    if (entry.subscription !== undefined) this.#leave(user, entry.subscription);
+    const entry = this.#takeOut(user);
+    if (entry?.subscription === undefined) return;
+    this.#leave(user, entry.subscription);
     this.#run();
+  }
+
+  /** Keeps `user` no more; the notifier learns it by the 481 to its next NOTIFY. */
+  forget(user: AddressOfRecord): void {
+    this.#takeOut(user)?.subscription?.forget();
   }
 
   /** Refreshes ahead of time, not before `at` (epoch ms): the notifier tells the whole state then. */
@@ -133,6 +150,16 @@ export class SubscriptionPool<Body> {
     for (const { subscription } of this.#entries.values()) subscription?.forget();
     this.#entries.clear();
     this.#waits.endAll();
+  }
+
+  #takeOut(user: AddressOfRecord): Entry | undefined {
+    const entry = this.#entries.get(user.toString());
+    if (entry === undefined) return undefined;
+    this.#enter(entry, NEW_WATCH);
+    this.#entries.delete(user.toString());
+    this.#steps.delete(entry);
+    this.#unasked--;
+    return entry;
   }
 
   #isKept(entry: Entry): boolean {
@@ -169,7 +196,7 @@ export class SubscriptionPool<Body> {
       return;
     }
     if (step.drop) this.#drop(entry);
-    entry.watch = step.watch;
+    this.#enter(entry, step.watch);
     entry.hurryAt = Infinity;
     const { subscription } = entry;
     const isRefresh = step.kind === 'refresh' && subscription !== undefined;
@@ -186,13 +213,14 @@ export class SubscriptionPool<Body> {
   }
 
   async #subscribe(entry: Entry): Promise<void> {
-    const { subscriber, onSubscribed } = this.#options;
+    const { subscriber, clock, onSubscribing } = this.#options;
     const { user } = entry;
+    const sentAt = clock.now();
     const attempt = {};
     entry.attempt = attempt;
     const isCurrent = (): boolean => this.#isKept(entry) && entry.attempt === attempt;
     let begun: Subscription | undefined;
-    onSubscribed(user);
+    onSubscribing?.(user);
     const answer = subscriber.subscribe(user, this.#lifetime(), (notification) => {
       // NOTIFYs of a subscription that was given up say nothing any more.
       if (isCurrent()) this.#notified(entry, notification);
@@ -208,10 +236,11 @@ export class SubscriptionPool<Body> {
     }
     if (begun === undefined) entry.attempt = undefined;
     else entry.subscription = begun;
-    this.#answered(entry, response, afterSubscribe(entry.watch, response, this.#surroundings()));
+    this.#answered(entry, response, sentAt, afterSubscribe(entry.watch, response, this.#surroundings()));
   }
 
   async #refresh(entry: Entry, subscription: Subscription): Promise<void> {
+    const sentAt = this.#options.clock.now();
     const response = await this.#bounded<RefreshResponse>(
       subscription.refresh(this.#lifetime()),
       () => undefined,
@@ -219,11 +248,16 @@ export class SubscriptionPool<Body> {
     // A NOTIFY may have ended it, and another may be under way by now.
     if (!this.#isKept(entry) || entry.subscription !== subscription) return;
     if (response.kind === 'rejected' && response.status === 481) this.#hastenAll();
-    this.#answered(entry, response, afterRefresh(entry.watch, response, this.#surroundings()));
+    this.#answered(entry, response, sentAt, afterRefresh(entry.watch, response, this.#surroundings()));
   }
 
-  #answered(entry: Entry, response: SubscribeResponse | RefreshResponse, turn: WatchTurn): void {
-    this.#options.onAnswer(entry.user, response, turn.refusedWith !== undefined);
+  #answered(
+    entry: Entry,
+    response: SubscribeResponse | RefreshResponse,
+    sentAt: number,
+    turn: WatchTurn,
+  ): void {
+    this.#options.onAnswer(entry.user, response, sentAt, turn.refusedWith);
     this.#turn(entry, turn);
   }
 
@@ -250,8 +284,7 @@ export class SubscriptionPool<Body> {
     if (now - this.#hastenedAt < SUBSCRIPTION_LIMITS.hastenGap) return;
     this.#hastenedAt = now;
     for (const entry of this.#entries.values()) {
-      entry.hurryAt = now;
-      this.#hurry(entry);
+      if (entry.watch.phase === 'subscribed' && entry.watch.heard) this.#steps.set(entry, now);
     }
   }
 
@@ -264,7 +297,8 @@ export class SubscriptionPool<Body> {
   #lifetime(): number {
     const { expires, refreshShare, refreshWindow } = SUBSCRIPTION_LIMITS;
     const bearable = this.#entries.size / (this.#options.rate * refreshShare * refreshWindow.from);
-    const wanted = Math.ceil(Math.min(Math.max(bearable, expires.shortest), expires.longest));
+    const fitting = Math.ceil(Math.min(Math.max(bearable, expires.shortest), expires.longest));
+    const wanted = this.#options.expires ?? fitting;
     return Math.max(wanted, this.#minExpires);
   }
 
@@ -291,23 +325,35 @@ export class SubscriptionPool<Body> {
   }
 
   #notified(entry: Entry, notification: Notification<Body>): void {
-    const turn = afterNotify(entry.watch, notification, this.#surroundings());
-    const { watch } = turn.watch.phase === 'unasked' ? entry : turn;
     const { clock, onNotify } = this.#options;
-    onNotify(entry.user, notification, watch.phase === 'unasked' ? clock.now() : watch.endsAt);
+    onNotify(entry.user, notification, endOf(entry.watch, notification, clock.now()));
     // Whoever was told may have given the user up.
-    if (this.#isKept(entry)) this.#turn(entry, turn);
+    if (this.#isKept(entry)) {
+      this.#turn(entry, afterNotify(entry.watch, notification, this.#surroundings()));
+    }
     this.#run();
   }
 
   /** Brings about what the machine says. */
   #turn(entry: Entry, turn: WatchTurn): void {
-    entry.watch = turn.watch;
+    const { onLetGo } = this.#options;
+    this.#enter(entry, turn.watch);
     if (turn.drop === true) this.#drop(entry);
     if (turn.minExpires !== undefined) this.#minExpires = Math.max(this.#minExpires, turn.minExpires);
+    if (turn.letGo === true && turn.dueAt !== null && onLetGo !== undefined) {
+      this.forget(entry.user);
+      onLetGo(entry.user, turn.dueAt);
+      return;
+    }
     if (turn.dueAt === null) this.#steps.delete(entry);
     else this.#steps.set(entry, turn.dueAt);
     this.#hurry(entry);
+  }
+
+  #enter(entry: Entry, watch: Watch): void {
+    const isUnasked = (phase: Watch['phase']): number => (phase === 'unasked' ? 1 : 0);
+    this.#unasked += isUnasked(watch.phase) - isUnasked(entry.watch.phase);
+    entry.watch = watch;
   }
 
   #drop(entry: Entry): void {

@@ -184,8 +184,13 @@ function refreshAt({ sentAt, endsAt }: Standing, fraction: number): number {
   return sentAt + Math.max(Math.min(life * spread, Math.max(life - refreshLead, life / 2)), minRefresh);
 }
 
-/** A lifetime as it is believed, ms. */
-export function boundedLife(seconds: number): number {
+/** When the subscription a NOTIFY came of ends, epoch ms, as far as that is known: of one that is over, when it would have. */
+export function endOf(watch: Watch, { state, expires }: SubscriptionNotice, now: number): number {
+  const known = watch.phase === 'unasked' ? now : watch.endsAt;
+  return state === 'terminated' || expires === null ? known : now + boundedLife(expires);
+}
+
+function boundedLife(seconds: number): number {
   return Math.min(Math.max(seconds, 0), SUBSCRIPTION_LIMITS.longestExpires) * 1000;
 }
 

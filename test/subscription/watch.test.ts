@@ -1,9 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { VOICEMAIL_LIMITS } from '../../src/mwi/voicemail-limits.ts';
-import type { SummaryNotification } from '../../src/mwi/voicemail-ports.ts';
-import { isWithdrawn, standsUntil } from '../../src/mwi/voicemail-standing.ts';
-import type { RefreshResponse, SubscribeResponse, Subscription } from '../../src/subscription/ports.ts';
+import { SUBSCRIPTION_LIMITS } from '../../src/subscription/limits.ts';
+import type {
+  Notification,
+  RefreshResponse,
+  SubscribeResponse,
+  Subscription,
+} from '../../src/subscription/ports.ts';
 import type { Watch, WatchSurroundings, WatchTurn } from '../../src/subscription/watch.ts';
 import {
   NEW_WATCH,
@@ -11,6 +14,7 @@ import {
   afterRefresh,
   afterSubscribe,
   dueStep,
+  endOf,
 } from '../../src/subscription/watch.ts';
 
 const NOW = 1_700_000_000_000;
@@ -20,7 +24,7 @@ function at(now: number, fraction = 0.5): WatchSurroundings {
   return { now, expires: 3600, fraction: () => fraction };
 }
 
-function notification(parts: Partial<SummaryNotification> = {}): SummaryNotification {
+function notification(parts: Partial<Notification<string>> = {}): Notification<string> {
   return { state: 'active', expires: 3600, reason: '', retryAfter: null, body: 'x', ...parts };
 }
 
@@ -53,7 +57,7 @@ const rejected = (status: number, more = {}): Extract<RefreshResponse, { kind: '
 describe('the watch machine', () => {
   it('expects the NOTIFY within the time of RFC 6665’s Timer N', () => {
     const { dueAt, watch } = afterSubscribe(asking(), accepted(), at(NOW + 20));
-    expect(dueAt).to.equal(NOW + VOICEMAIL_LIMITS.notifyDeadline);
+    expect(dueAt).to.equal(NOW + SUBSCRIPTION_LIMITS.notifyDeadline);
     const step = dueStep(watch, at(dueAt ?? 0));
     expect(step).to.have.nested.property('turn.watch.phase', 'unasked');
     expect(step).to.have.nested.property('turn.drop', true);
@@ -83,7 +87,7 @@ describe('the watch machine', () => {
 
   it('does not believe a life beyond all measure', () => {
     const { watch } = afterSubscribe(asking(), accepted(2 ** 31 - 1), at(NOW));
-    expect(watch).to.include({ endsAt: NOW + VOICEMAIL_LIMITS.longestExpires * 1000 });
+    expect(watch).to.include({ endsAt: NOW + SUBSCRIPTION_LIMITS.longestExpires * 1000 });
   });
 
   it('ends with the NOTIFY that ended it before its 2xx came', () => {
@@ -137,15 +141,13 @@ describe('the watch machine', () => {
     expect(turn.watch).to.equal(watch);
   });
 
-  it('lets what was said stand until the subscription ends, and a grace; what is withdrawn not at all', () => {
-    const { grace } = VOICEMAIL_LIMITS;
+  it('knows when the subscription ends that a NOTIFY came of', () => {
     const end = NOW + 3_600_000;
-    expect(standsUntil(standing(), notification({ expires: 60 }), NOW)).to.equal(NOW + 60_000 + grace);
-    expect(standsUntil(standing(), notification({ expires: null }), NOW)).to.equal(end + grace);
+    expect(endOf(standing(), notification({ expires: 60 }), NOW)).to.equal(NOW + 60_000);
+    expect(endOf(standing(), notification({ expires: null }), NOW)).to.equal(end);
     const last = notification({ state: 'terminated', expires: null, reason: 'timeout' });
-    expect(standsUntil(standing(), last, end + 5)).to.equal(end + 5 + grace);
-    expect(isWithdrawn(last)).to.equal(false);
-    expect(isWithdrawn(notification({ state: 'terminated', reason: 'noresource' }))).to.equal(true);
+    expect(endOf(standing(), last, end + 5)).to.equal(end);
+    expect(endOf(NEW_WATCH, last, NOW)).to.equal(NOW);
   });
 
   it('never stands still, is never due in the past by its own doing, and never asks twice at once', () => {
