@@ -2,13 +2,7 @@ import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { PUSH_LIMITS } from './push-limits.ts';
-import type { PushStore, Registration } from './push-ports.ts';
-
-/** Where what is learnt of users who come and go is told. Both resolve after the commit. @throws StoreUnavailable */
-export interface OnlineUsers {
-  online(registration: Registration): Promise<void>;
-  offline(user: AddressOfRecord): Promise<void>;
-}
+import type { OnlineIntake, PushStore, Registration } from './push-ports.ts';
 
 export interface PushIntakeOptions {
   readonly store: Pick<PushStore, 'registered' | 'unregistered'>;
@@ -19,7 +13,7 @@ export interface PushIntakeOptions {
 }
 
 /** Keeps who is online, whoever told: a forwarded REGISTER, a registration event, the operator over HTTP. */
-export class PushIntake implements OnlineUsers {
+export class PushIntake implements OnlineIntake {
   readonly #options: PushIntakeOptions;
 
   constructor(options: PushIntakeOptions) {

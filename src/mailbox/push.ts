@@ -65,7 +65,7 @@ export function startPushes(options: PushesOptions): Pushes {
  *   no way       her phone takes neither chats nor MESSAGEs
  *   elsewhere    a retrieval of hers, or a push to another address of hers, hands them over
  *   failed       nobody answered, or not now
- *   passed over  left to whoever claims it next: we stop, or the claim is nearly over
+ *   passed over  goes on with the next claim: we stop, or this one is nearly over
  */
 type Outcome = 'brought' | 'nothing new' | 'refused' | 'no way' | 'elsewhere' | 'failed' | 'passed over';
 
@@ -218,7 +218,13 @@ class PushWorker implements Pushes {
     const outcome = await this.#attempt(push, claimedUntil);
     this.#outcomes.add({ outcome: outcome.replaceAll(' ', '_') });
     logger.debug({ ...fields, outcome }, 'push tried');
-    if (outcome === 'passed over') return;
+    if (outcome === 'passed over') {
+      // When we stop, the claim is freed with all others.
+      if (this.#stopped === undefined) {
+        await this.#settle(push, { kind: 'failed', retryAt: clock.now() }, claimedUntil);
+      }
+      return;
+    }
     if (outcome !== 'failed' && outcome !== 'elsewhere') {
       await this.#settle(push, { kind: 'over' }, claimedUntil);
       return;
@@ -294,7 +300,7 @@ class PushWorker implements Pushes {
   }
 
   #verdictOn(error: unknown, push: Push): Outcome {
-    if (error instanceof PushBrokenOff) return 'passed over';
+    if (error instanceof PushBrokenOff || this.#stopped !== undefined) return 'passed over';
     if (error instanceof CallFailed) {
       const verdict = verdictOnCall(error.status);
       if (verdict !== 'later') this.#withoutChat.add(phoneOf(push));

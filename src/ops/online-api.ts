@@ -6,14 +6,14 @@ import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { StoreUnavailable } from '../mailbox/ports.ts';
-import type { OnlineUsers } from '../mailbox/push-intake.ts';
+import type { OnlineIntake } from '../mailbox/push-ports.ts';
 import { authorise } from './bearer.ts';
 import { readUser, userFault } from './named-user.ts';
 import { storageUnavailable } from './storage-unavailable.ts';
 
 export interface OnlineApiOptions {
   /** Undefined: texts are not brought to anybody, and the API is not there. */
-  readonly users: OnlineUsers | undefined;
+  readonly users: OnlineIntake | undefined;
   /** What a caller must show; without one the API is not there. */
   readonly token: string | undefined;
   /** Served domains; the only one need not be named. */

@@ -3,7 +3,7 @@ import type { PushPager, PushTarget } from '../mailbox/push-delivery-ports.ts';
 import type { DrachtioResponse, HeaderMap } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { OWN_MESSAGE_HEADER } from './loop.ts';
-import { headerSafe } from './name-address.ts';
+import { formatNameAddress, headerSafe } from './name-address.ts';
 import type { RequestSender } from './request-sender.ts';
 
 export interface SipPushPagerOptions {
@@ -46,7 +46,7 @@ export class SipPushPager implements PushPager {
 
   #headers({ to, from, fromName }: PushTarget, { contentType, writtenAt, subject }: Body): HeaderMap {
     const date = sipDate(writtenAt);
-    const identity = nameAddress(fromName, from);
+    const identity = formatNameAddress({ displayName: fromName, uri: from });
     return {
       From: identity,
       To: `<${to.toString()}>`,
@@ -62,12 +62,6 @@ export class SipPushPager implements PushPager {
 
 /** RFC 3841 §9.1: a user with two phones shall not get a text on both. */
 const ONE_PHONE: HeaderMap = { 'Request-Disposition': 'no-fork' };
-
-/** RFC 3261 §25.1: quoted-string = DQUOTE *(qdtext / quoted-pair ) DQUOTE */
-function nameAddress(name: string, uri: string): string {
-  const safe = headerSafe(name, SIP_LIMITS.displayName).trim();
-  return safe === '' ? `<${uri}>` : `"${safe.replace(/["\\]/g, '\\$&')}" <${uri}>`;
-}
 
 /** RFC 3261 §20.17: an RFC 1123 date, GMT. Undefined for a time it cannot name. */
 function sipDate(at: number): string | undefined {
