@@ -1,5 +1,5 @@
 import { DateTime } from 'luxon';
-import { isDateTime, readDateTime } from '../../im/date-time.ts';
+import { readDateTime } from '../../im/date-time.ts';
 import { instantOf } from './wall-clock.ts';
 
 /*
@@ -12,6 +12,7 @@ import { instantOf } from './wall-clock.ts';
  * The last two are in the zone given.
  */
 const LONGEST = 64;
+const WITH_OFFSET = /^\d{4}-\d\d-\d\d[Tt ].*(?:[Zz]|[+-]\d\d:?\d\d)$/;
 const EPOCH_SECONDS = /^\d{9,10}$/;
 const WITHOUT_OFFSET = /^(\d{4})(-?)(\d\d)\2(\d\d)(?:[Tt ]?(\d\d)(:?)(\d\d)(?:\6(\d\d)(?:[.,]\d{1,9})?)?)$/;
 
@@ -22,7 +23,10 @@ export function readDeliverAt(
 ): number | undefined {
   const text = value.trim();
   if (text === '' || text.length > LONGEST) return undefined;
-  if (isDateTime(text)) return readDateTime(text) ?? undefined;
+  if (WITH_OFFSET.test(text)) {
+    const at = readDateTime(text);
+    return at !== null && isDay(Date.parse(text.slice(0, 10)), Number(text.slice(8, 10))) ? at : undefined;
+  }
   if (EPOCH_SECONDS.test(text)) return Number(text) * 1000;
   const [, year, , month, day, hour, , minute, second = '00'] = WITHOUT_OFFSET.exec(text) ?? [];
   if (year !== undefined) {

@@ -36,6 +36,12 @@ export const DAY_AND_MONTH: Idiom = {
   read: ([day, month]) => ({ day: Number(day), month: Number(month) }),
 };
 
+/** `9:00 a walk` is no `9:00 a.m.`; `24 a las 9` stays. */
+export const LONE_A: readonly [RegExp, string] = [
+  /(?<=\d) a (?=\p{L})(?!(?:m|las?|midi|minuit|mediod[ií]a|medianoche)(?!\p{L}))/giu,
+  ' _ ',
+];
+
 /** Minutes said by a quarter of the hour: `quarter to` is -15. */
 export function clockTime(hour: number, minutes: number, afternoon = false): Moment | null {
   if (hour > 24 || minutes > 59) return null;

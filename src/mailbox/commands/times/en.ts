@@ -1,4 +1,4 @@
-import { DAY_AND_MONTH, clockTime, delays } from './clock-words.ts';
+import { DAY_AND_MONTH, LONE_A, clockTime, delays } from './clock-words.ts';
 import type { TimeWords } from './idiom.ts';
 
 export const en: TimeWords = {
@@ -31,6 +31,7 @@ export const en: TimeWords = {
     ['tonight|night', 20],
     ['midnight', 0],
   ],
+  misread: LONE_A,
   prepositions: 'on|at|by|for|from|the|this',
   conjunctions: 'to|that',
 };

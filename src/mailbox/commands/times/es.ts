@@ -1,4 +1,4 @@
-import { DAY_AND_MONTH, clockTime, delays } from './clock-words.ts';
+import { DAY_AND_MONTH, LONE_A, clockTime, delays } from './clock-words.ts';
 import type { TimeWords } from './idiom.ts';
 
 const FRACTION: Readonly<Record<string, number>> = { 'y media': 30, 'y cuarto': 15, 'menos cuarto': -15 };
@@ -51,6 +51,7 @@ export const es: TimeWords = {
     ['noche', 21],
     ['medianoche', 0],
   ],
+  misread: LONE_A,
   prepositions: 'el|la|las|los|a|al|para|este|esta',
   conjunctions: 'que|de',
 };

@@ -1,4 +1,4 @@
-import { DAY_AND_MONTH, clockTime, delays } from './clock-words.ts';
+import { DAY_AND_MONTH, LONE_A, clockTime, delays } from './clock-words.ts';
 import type { TimeWords } from './idiom.ts';
 
 const FRACTION: Readonly<Record<string, number>> = {
@@ -54,6 +54,7 @@ export const fr: TimeWords = {
     ['nuit', 22],
     ['minuit', 0],
   ],
+  misread: LONE_A,
   prepositions: 'le|la|les|à|a|au|pour|vers|ce|cet|cette',
   conjunctions: "de|d'|que|qu'",
 };
