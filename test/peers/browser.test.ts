@@ -3,6 +3,7 @@ import Sqlite from 'better-sqlite3';
 import { expect } from 'chai';
 import type { RunningApp } from '../doubles/running-app.ts';
 import { runApp } from '../doubles/running-app.ts';
+import { SipPhone } from '../doubles/sip-phone.ts';
 import { BrowserPage } from './browser-page.ts';
 import { startBrowser } from './browser.ts';
 import type { Program } from './process.ts';
@@ -22,6 +23,12 @@ interface Left {
   readonly sdp: string;
   readonly greeting: { readonly contentType: string; readonly body: string };
   readonly receipt: { readonly response: string; readonly report: string };
+}
+interface Received {
+  readonly from: string;
+  /** Of each call, the last of which was answered. */
+  readonly offers: readonly string[];
+  readonly texts: readonly { readonly contentType: string; readonly body: string }[];
 }
 interface Fetched {
   readonly text: { readonly contentType: string; readonly body: string };
@@ -93,6 +100,33 @@ describe('a real browser', function () {
       expect(kept()).to.deep.equal([{ author: BOB, content: TEXT, fetched: 1 }]);
     });
   }
+
+  it('that comes online is called over its WebSocket, and gets the texts left for it, once', async () => {
+    app = await runApp({ WS_LISTEN: 'ws:127.0.0.1:0', DELIVERY: 'both', TRUSTED_PROXIES: '127.0.0.1' });
+    page = await BrowserPage.open();
+    const phone = await SipPhone.open({ address: BOB, server: app.udp });
+    for (const words of [TEXT, 'and another']) {
+      expect((await phone.message(ALICE, words)).startLine).to.include('200');
+    }
+    await phone.close();
+    const port = app.app.webSockets[0]?.port ?? 0;
+    const url = page.url({ url: `ws://127.0.0.1:${port}/chat`, alice: ALICE, receive: '2' });
+    const started = await startBrowser(url);
+    browser = started;
+    const received = await page.chapter('received', LIMIT, () => started.transcript());
+    const { from, offers, texts } = received as Received;
+    expect(from).to.include(ACCOUNT);
+    expect(offers.map((offer) => /^m=message \d+ (\S+)/m.exec(offer)?.[1])).to.deep.equal([
+      'TCP/MSRP',
+      'TCP/TLS/MSRP',
+      'TCP/MSRP',
+    ]);
+    expect(texts.map(({ contentType }) => contentType)).to.deep.equal(['message/cpim', 'message/cpim']);
+    expect(texts[0]?.body.endsWith(TEXT)).to.equal(true);
+    expect(texts[0]?.body).to.include(`<${BOB}>`);
+    expect(texts[1]?.body.endsWith('and another')).to.equal(true);
+    expect(kept().map((row) => (row as { fetched: number }).fetched)).to.deep.equal([1, 1]);
+  });
 
   it('is kept out when its page is of an origin that may not connect', async () => {
     const reason = await play('ws', { WS_ORIGINS: 'https://chat.example.test' }).then(

@@ -329,6 +329,25 @@ describe('a call of ours to a user', () => {
       await leaving;
     });
 
+    it('follows a phone that goes on from elsewhere: what it had not answered comes again there, under its Message-ID', async () => {
+      await open({ limits: { linger: 50 } });
+      const { called, call, chat } = await chatting(silentToTexts);
+      const sending = called.send(text('twice'));
+      await chat.waitForMessages(1);
+      const elsewhere = await site.passive(call.offer);
+      const body = passiveAnswer(elsewhere.path).replace('1 1 IN', '1 2 IN');
+      expect((await call.request('INVITE', { body })).status).to.equal(200);
+      chat.close();
+      await sending;
+      const moved = (await elsewhere.chat).messages();
+      expect(moved.map(({ messageId, body: words }) => [messageId, words])).to.deep.equal([
+        ['twice', 'twice'],
+      ]);
+      const leaving = called.hangUp('delivered');
+      await call.bye();
+      await leaving;
+    });
+
     it('refuses words, and takes what a client tells of its texts', async () => {
       await open();
       const { called, call, chat } = await chatting();
@@ -425,6 +444,21 @@ describe('a call of ours to a user', () => {
       await call.bye();
       await leaving;
     });
+  });
+
+  it('is made anew for a phone that takes nothing but a WebSocket; it gives up when that is refused too', async () => {
+    await open();
+    site.endpoint.attach({ transport: 'ws', host: '127.0.0.1', port: 9 });
+    const calling = start(site.target);
+    const first = await site.phone.rings();
+    first.respond(488);
+    await first.next('ACK');
+    const second = await site.phone.rings();
+    expect(pathOf(second.offer)).to.match(/^msrp:.*;ws$/);
+    expect(second.offer).to.match(/^a=setup:passive\r$/m);
+    second.respond(488);
+    expect((await failure(calling)).status).to.equal(488);
+    expect(site.phone.calls).to.equal(2);
   });
 
   describe('through a proxy that asks who we are', () => {
