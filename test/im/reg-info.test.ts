@@ -94,6 +94,13 @@ describe('registration information (RFC 3680 §5)', () => {
         },
       ],
     },
+    'kamailio-expired': {
+      version: 0,
+      state: 'full',
+      registrations: [
+        { aor: 'sip:alice@example.test', id: '0x7fd8cab26d40', state: 'terminated', contacts: [] },
+      ],
+    },
     kamailio: {
       version: 0,
       state: 'full',
