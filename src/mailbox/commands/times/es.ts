@@ -1,9 +1,17 @@
 import { DAY_AND_MONTH, LONE_A, clockTime, delays } from './clock-words.ts';
-import type { TimeWords } from './idiom.ts';
+import type { Idiom, TimeWords } from './idiom.ts';
 
 const FRACTION: Readonly<Record<string, number>> = { 'y media': 30, 'y cuarto': 15, 'menos cuarto': -15 };
 const FRACTIONS = Object.keys(FRACTION).join('|');
 const OF_THE_DAY = String.raw`(?:\s+de\s+la\s+(ma[ñn]ana|madrugada|tarde|noche))`;
+
+const WEEKDAYS = ['domingo', 'lunes', 'martes', 'mi[ée]rcoles', 'jueves', 'viernes', 's[áa]bado'];
+
+/** Chrono puts `el próximo viernes` off by a week. */
+const COMING: readonly Idiom[] = WEEKDAYS.map((day, weekday) => ({
+  pattern: String.raw`(?:el\s+)?(?:pr[óo]ximo\s+${day}|${day}\s+(?:que\s+viene|pr[óo]ximo))`,
+  read: () => ({ weekday }),
+}));
 
 export const es: TimeWords = {
   idioms: [
@@ -16,6 +24,7 @@ export const es: TimeWords = {
       quarterOfAnHour: 'un cuarto de hora',
     }),
     DAY_AND_MONTH,
+    ...COMING,
     { pattern: String.raw`pasado\s+ma[ñn]ana`, read: () => ({ days: 2 }) },
     {
       pattern: String.raw`el\s+(?:d[ií]a\s+)?(\d{1,2})(?!\s*[:/.h\d])`,

@@ -48,8 +48,8 @@ export const fr: TimeWords = {
   ],
   dayParts: [
     ['matin', 9],
-    ['midi', 12],
     ['apr[èe]s-midi', 15],
+    ['midi', 12],
     ['soir', 19],
     ['nuit', 22],
     ['minuit', 0],

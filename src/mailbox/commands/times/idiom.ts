@@ -9,6 +9,8 @@ export type Moment =
   | { readonly minutes: number }
   /** The next such day; `month` from 1, the current or the next when it is not said. */
   | { readonly day: number; readonly month?: number }
+  /** The next such day after today; 0 is Sunday. */
+  | { readonly weekday: number }
   /** A {@link DayPart}. */
   | 'part of the day';
 
@@ -73,6 +75,10 @@ function componentsOf(moment: Moment, context: ParsingContext): Components | nul
   }
   if ('days' in moment) {
     wall.setUTCDate(wall.getUTCDate() + moment.days);
+    return context.createParsingComponents(dateOf(wall));
+  }
+  if ('weekday' in moment) {
+    wall.setUTCDate(wall.getUTCDate() + ((moment.weekday - wall.getUTCDay() + 6) % 7) + 1);
     return context.createParsingComponents(dateOf(wall));
   }
   if ('minutes' in moment) {
