@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import { DisplayedTexts } from './mailbox/displayed-texts.ts';
 import type { ExpiryStore, ReceiptStore, RetentionStore, ScheduleStore } from './mailbox/ports.ts';
 import { ReceiptSessions } from './mailbox/receipt-sessions.ts';
+import type { Forget } from './mailbox/retention.ts';
 import type { Receipts } from './mailbox/receipts.ts';
 import { startReceipts } from './mailbox/receipts.ts';
 import { SipReceiptSender } from './sip/receipt-sender.ts';
@@ -24,12 +25,13 @@ export interface TextFollowUp {
   stop(): Promise<void>;
 }
 
-/** Prepares it. With RECEIPTS=off nothing is sent: what is due already is dropped. */
+/** Prepares it. With RECEIPTS=off nothing is sent: what is due already is dropped. @param forgets what else is kept for a time */
 export function prepareFollowUp(
   config: Config,
   surroundings: Surroundings,
   store: ReceiptStore & ExpiryStore & RetentionStore & ScheduleStore,
   requests: RequestSender,
+  forgets: readonly Forget[] = [],
 ): TextFollowUp {
   const { logger } = surroundings;
   const sessions = new ReceiptSessions();
@@ -49,7 +51,7 @@ export function prepareFollowUp(
         node,
         mayTell: RECEIPTS === 'on',
       });
-      sweeps ??= startSweeps(config, surroundings, store, []);
+      sweeps ??= startSweeps(config, surroundings, store, forgets);
     },
     wake: () => receipts?.wake(),
     wakeSchedule: () => sweeps?.wakeSchedule(),

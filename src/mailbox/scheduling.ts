@@ -36,10 +36,7 @@ export function deliverAtOf({ namespaces, headers }: CpimMessage): string | null
 }
 
 /** Reads a time, epoch ms, as its author means it in her time zone; undefined when it is none. */
-export type DeliverAtReader = (
-  value: string,
-  context: { readonly timeZone: string; readonly now: number },
-) => number | undefined;
+export type DeliverAtReader = (value: string, context: { readonly timeZone: string }) => number | undefined;
 
 export interface SchedulingOptions {
   readonly read: DeliverAtReader;
@@ -68,7 +65,7 @@ export class Scheduling {
     const { read, profiles, maxSeconds } = this.#options;
     const user = AddressOfRecord.tryParse(author);
     const { timeZone } = user === undefined ? profiles.usual() : await profiles.of(user);
-    const due = read(value, { timeZone, now });
+    const due = read(value, { timeZone });
     if (due === undefined) throw new UnreadableDeliverAt();
     if (due <= now + AT_ONCE) return null;
     // Delivered at once it would come early, which its author did not want.

@@ -76,7 +76,7 @@ export class SendingSite {
     await owner.dialog('SUBSCRIBE', address, {
       Event: 'message-summary',
       Accept: 'application/simple-message-summary',
-      Expires: '86400',
+      Expires: '3600',
     });
     const counts = ({ startLine, body }: PhoneMessage): string[] => {
       const count = /Text-Message: (\d+\/\d+)/.exec(body)?.[1];
