@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock } from '../core/clock.ts';
 import { MailboxError } from '../core/errors.ts';
@@ -109,6 +110,8 @@ export class SessionMode {
 
   constructor(options: SessionModeOptions) {
     this.#options = options;
+    // Each call that rings listens.
+    setMaxListeners(0, this.#stopping.signal);
     this.#running = options.metrics.gauge('chat_sessions', 'Chat sessions that run');
   }
 

@@ -155,6 +155,23 @@ describe('a call of ours to a user', () => {
       expect(site.phone.calls).to.equal(1);
     });
 
+    it('may ring with many others, all of which are called off', async () => {
+      await site.close();
+      await open({ maxSessions: 20 });
+      const warnings: Error[] = [];
+      const warned = (warning: Error): number => warnings.push(warning);
+      process.on('warning', warned);
+      const calling = Array.from({ length: 20 }, () => start(site.target));
+      const calls: IncomingCall[] = [];
+      while (calls.length < calling.length) calls.push(await site.phone.rings());
+      await settled();
+      await site.chats.hangUpAll();
+      for (const each of calling) expect((await failure(each)).status).to.equal(0);
+      for (const each of calls) await each.next('CANCEL');
+      process.off('warning', warned);
+      expect(warnings).to.deep.equal([]);
+    });
+
     it('gets 491 for an UPDATE of the phone before the answer, or the 481 of our server', async () => {
       const calling = start(site.target);
       const call = await site.phone.rings();
