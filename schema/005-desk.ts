@@ -4,9 +4,10 @@ import { isMysql, ourTable } from './dialect.ts';
 /*
  * A text may be due later (`deliver_at`, null once it is), may be saved by its owner, and has a size, which its mailbox sums up.
  * `gone_text` knows a text again that is no more, for as long as it may be sent again. `preference` and `blocked_author` are what
- * an owner set. `registration` is who is online, and to whom texts are to be brought (`push_due_at`). `sender_notice` is who was
- * told lately that a text was kept. `display_request` is a `receipt_request` whose text was read and is no more: its author may
- * still be told that it was on a screen.
+ * an owner set. `registration` is who is online, and to whom texts are to be brought (`push_due_at`); a new one is noted in its
+ * mailbox (`registered_at`), so that a text that another node keeps at that moment and it cannot miss each other.
+ * `sender_notice` is who was told lately that a text was kept. `display_request` is a `receipt_request` whose text was read and
+ * is no more: its author may still be told that it was on a screen.
  *
  * MySQL commits each statement by itself: whatever a crash left of an earlier run is found or made anew.
  */
@@ -22,6 +23,9 @@ export async function up(knex: Knex): Promise<void> {
     table.integer('scheduled_count').notNullable().defaultTo(0),
   );
   await addColumn(knex, 'mailbox', 'bytes', (table) => table.bigInteger('bytes').notNullable().defaultTo(0));
+  await addColumn(knex, 'mailbox', 'registered_at', (table) =>
+    table.bigInteger('registered_at').notNullable().defaultTo(0),
+  );
   await addIndex(knex, 'message_scheduled', (table) => {
     table.index(
       ['deliver_at'],
@@ -157,6 +161,6 @@ export async function down(knex: Knex): Promise<void> {
     table.dropColumns('deliver_at', 'saved', 'bytes');
   });
   await knex.schema.alterTable('mailbox', (table) => {
-    table.dropColumns('scheduled_count', 'bytes');
+    table.dropColumns('scheduled_count', 'bytes', 'registered_at');
   });
 }

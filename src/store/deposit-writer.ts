@@ -10,6 +10,7 @@ import { idsOf, lockMailboxes, saveChanged, saveCounts } from './dirty-marks.ts'
 import { GroupCommit } from './group-commit.ts';
 import type { RoomLimits } from './mailbox-room.ts';
 import { MailboxRoom } from './mailbox-room.ts';
+import type { PushMarks } from './push-marks.ts';
 import type { KeptText, ReceiptWriter, WrittenReceipts } from './receipt-writer.ts';
 import { NO_RECEIPTS } from './receipt-writer.ts';
 import type { MessageRow } from './rows.ts';
@@ -30,6 +31,7 @@ export interface DepositWriterOptions {
   readonly database: Database;
   readonly room: RoomLimits;
   readonly receipts: ReceiptWriter;
+  readonly pushes: PushMarks;
   readonly metrics: Metrics;
   /** A commit changed what this owner's lamp should say. */
   readonly onDirty: (owner: AddressOfRecord) => void;
@@ -43,11 +45,19 @@ interface Written {
   /** Owners whose lamps changed. */
   readonly dirty: readonly AddressOfRecord[];
   readonly isScheduled: boolean;
+  /** Whether somebody is online to whom one is to be brought. */
+  readonly isToBeBrought: boolean;
   /** Read texts that gave way. */
   readonly dropped: number;
 }
 
-const NOTHING_WRITTEN: Written = { told: NO_RECEIPTS, dirty: [], isScheduled: false, dropped: 0 };
+const NOTHING_WRITTEN: Written = {
+  told: NO_RECEIPTS,
+  dirty: [],
+  isScheduled: false,
+  isToBeBrought: false,
+  dropped: 0,
+};
 
 /** Keeps deposits: text, counts, dirty mark and receipts in one transaction, many deposits to a commit. */
 export class DepositWriter {
@@ -58,9 +68,9 @@ export class DepositWriter {
 
   constructor(options: DepositWriterOptions) {
     this.#options = options;
-    const { database, receipts, metrics, onDirty, onScheduled } = options;
+    const { database, receipts, pushes, metrics, onDirty, onScheduled } = options;
     const commits = metrics.counter('store_commits_total', 'Commits of deposits');
-    const dropped = metrics.counter('texts_dropped_total', 'Read texts that are gone, by why', ['reason']);
+    const dropped = metrics.counter('texts_dropped_total', 'Read texts that were taken away, by why', ['reason']);
     this.#group = new GroupCommit({
       database,
       operation: 'keep a text',
@@ -70,6 +80,7 @@ export class DepositWriter {
         const written = this.#written;
         commits.add();
         receipts.committed(written.told);
+        pushes.committed(written.isToBeBrought);
         if (written.dropped > 0) dropped.add({ reason: 'full' }, written.dropped);
         for (const owner of written.dirty) onDirty(owner);
         if (written.isScheduled) onScheduled();
@@ -84,7 +95,7 @@ export class DepositWriter {
   }
 
   async #write(trx: Knex.Transaction, batch: readonly Deposit[]): Promise<DepositOutcome[]> {
-    const { database, receipts } = this.#options;
+    const { database, receipts, pushes } = this.#options;
     const now = database.clock.now();
     const aors = [...new Set(batch.map(({ message }) => message.owner.toString()))].sort();
     const ids = await idsOf(trx, aors, true);
@@ -119,6 +130,12 @@ export class DepositWriter {
     if (kept.length > 0) await trx('message').insert(kept.map(rowOf));
     const told = await receipts.keepRequests(trx, kept, now);
     const changed = new Set(kept.map(({ mailbox }) => mailbox));
+    const fresh = kept.filter(({ message }) => message.deliverAt === null);
+    const isToBeBrought = await pushes.mark(
+      trx,
+      fresh.map(({ mailbox_id }) => mailbox_id),
+      now,
+    );
     await saveChanged(trx, [...lit], now);
     await saveCounts(
       trx,
@@ -127,6 +144,7 @@ export class DepositWriter {
     this.#written = {
       told,
       dirty: [...lit].map(({ aor }) => ownerOf(aor)),
+      isToBeBrought,
       isScheduled: kept.some(({ message }) => message.deliverAt !== null),
       dropped,
     };

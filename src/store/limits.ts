@@ -42,6 +42,13 @@ export const STORE_LIMITS = {
   blockedAuthors: 1_000,
   /** Longest values of what an owner sets, as their columns have room. */
   preference: { language: 16, timeZone: 64, greeting: 1_000 },
+  /**
+   * Attempts to bring texts to one registration after which not even a new text begins another. Where the operator lets fewer be
+   * tried, each text that comes after those is worth one.
+   */
+  pushAttempts: 100,
+  /** Longest list of methods, and longest hop, kept with a registration; both as their columns have room. */
+  registrationField: 400,
   /** Attempts of a transaction that lost against another one, and the longest pause after the first; later ones grow. */
   attempts: 9,
   retryPause: 50,

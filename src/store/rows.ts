@@ -24,6 +24,8 @@ export interface MailboxRow {
   bytes: number;
   wanted_version: number;
   changed_at: number;
+  /** When one of its users last came online, epoch ms. */
+  registered_at: number;
 }
 
 /** A row of `message`. */
@@ -130,6 +132,26 @@ export interface AddressRow {
   not_before: number;
   claim_node: string | null;
   claim_until: number | null;
+}
+
+/** A row of `registration`: that the user of an address is online, and whether texts are to be brought to her. */
+export interface RegistrationRow {
+  address_id: number;
+  name: string;
+  until: number;
+  /** With spaces between them; null: unknown. */
+  methods: string | null;
+  hop: string | null;
+  /** Null: there is nothing to bring, or no more is tried. */
+  push_due_at: number | null;
+  /** Attempts since she registered anew that did not bring all. */
+  attempts: number;
+  /** Grows with everything that makes a push due. */
+  wanted: number;
+  claim_node: string | null;
+  claim_until: number | null;
+  /** What `wanted` was when the push was claimed. */
+  claimed_wanted: number;
 }
 
 /** What an address, its mailbox and what the voicemail says of it tell together. */

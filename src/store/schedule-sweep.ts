@@ -1,6 +1,7 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { ScheduleStore } from '../mailbox/ports.ts';
 import type { Database } from './database.ts';
+import type { PushMarks } from './push-marks.ts';
 import { NO_RECEIPTS } from './receipt-writer.ts';
 import type { MessageRow } from './rows.ts';
 import { sweepTexts } from './text-sweep.ts';
@@ -8,14 +9,17 @@ import { sweepTexts } from './text-sweep.ts';
 /** Lets texts become new when they are due. */
 export class ScheduleSweep implements ScheduleStore {
   readonly #database: Database;
+  readonly #pushes: PushMarks;
   readonly #onDirty: (owner: AddressOfRecord) => void;
 
-  constructor(database: Database, onDirty: (owner: AddressOfRecord) => void) {
+  constructor(database: Database, pushes: PushMarks, onDirty: (owner: AddressOfRecord) => void) {
     this.#database = database;
+    this.#pushes = pushes;
     this.#onDirty = onDirty;
   }
 
   async deliverScheduled(now: number, limit: number): Promise<number> {
+    let isToBeBrought = false;
     return await sweepTexts(
       this.#database,
       {
@@ -30,9 +34,14 @@ export class ScheduleSweep implements ScheduleStore {
         write: async (trx, texts) => {
           const ids = texts.map(({ id }) => id);
           await trx('message').whereIn('id', ids).update({ deliver_at: null });
+          const mailboxIds = texts.map(({ mailbox_id }) => mailbox_id);
+          isToBeBrought = await this.#pushes.mark(trx, mailboxIds, now);
           return NO_RECEIPTS;
         },
-        committed: () => undefined,
+        committed: () => {
+          this.#pushes.committed(isToBeBrought);
+          isToBeBrought = false;
+        },
         onDirty: this.#onDirty,
       },
       limit,

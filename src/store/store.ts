@@ -13,6 +13,7 @@ import type {
   ScheduleStore,
 } from '../mailbox/ports.ts';
 import type { DeskStore, PreferenceStore } from '../mailbox/desk-ports.ts';
+import type { NoticeStore, PushStore } from '../mailbox/push-ports.ts';
 import type { LampAudit, SummaryStore, VoicemailStore } from '../mwi/ports.ts';
 import type { PresenceStore } from '../presence/ports.ts';
 import { MailboxAddresses } from './address-book.ts';
@@ -24,10 +25,13 @@ import { ExpirySweep } from './expiry-sweep.ts';
 import type { RoomLimits } from './mailbox-room.ts';
 import { LampReader } from './lamp-audit.ts';
 import { checkSchema, checkServer, migrate } from './migrate.ts';
+import { NoticeLedger } from './notice-ledger.ts';
 import { PreferenceBook } from './preference-book.ts';
 import { PresenceRecords } from './presence-records.ts';
+import { NO_PUSH_MARKS, pushMarks } from './push-marks.ts';
 import { ReceiptLedger } from './receipt-ledger.ts';
 import { ReceiptWriter } from './receipt-writer.ts';
+import { RegistrationLedger } from './registration-ledger.ts';
 import { RetentionSweep } from './retention-sweep.ts';
 import { RetrievalReader } from './retrieval-reader.ts';
 import { ScheduleSweep } from './schedule-sweep.ts';
@@ -41,6 +45,8 @@ export interface StoreOptions {
   readonly limits: RoomLimits & { readonly maxMessageBytes: number };
   /** Whether a text stays, as an old one, once it was read. */
   readonly keepsRead: boolean;
+  /** Whether texts are brought to users who are online: they are looked for when a text comes. */
+  readonly pushes?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -51,6 +57,8 @@ export interface StoreOptions {
   onSummaryDirty(owner: AddressOfRecord): void;
   /** Called after a commit that wrote a receipt. */
   onReceiptDue?(): void;
+  /** Called after a commit that made texts due to be brought. */
+  onPushDue?(): void;
   /** Called after a commit that kept a text which is due later. */
   onScheduled?(): void;
 }
@@ -66,6 +74,8 @@ export interface Store
     ScheduleStore,
     PreferenceStore,
     DeskStore,
+    PushStore,
+    NoticeStore,
     SummaryStore,
     VoicemailStore,
     AddressBook,
@@ -91,10 +101,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const onDirty = (owner: AddressOfRecord): void => options.onSummaryDirty(owner);
   const { limits, keepsRead, metrics } = options;
   const receiptWriter = new ReceiptWriter(metrics, () => options.onReceiptDue?.());
+  const onPushDue = (): void => options.onPushDue?.();
+  const pushes = options.pushes === true ? pushMarks(onPushDue) : NO_PUSH_MARKS;
   const deposits = new DepositWriter({
     database,
     room: limits,
     receipts: receiptWriter,
+    pushes,
     metrics,
     onDirty,
     onScheduled: () => options.onScheduled?.(),
@@ -103,10 +116,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const receipts = new ReceiptLedger(database, receiptWriter);
   const expiry = new ExpirySweep(database, receiptWriter, onDirty);
   const retention = new RetentionSweep(database, onDirty);
-  const schedule = new ScheduleSweep(database, onDirty);
+  const schedule = new ScheduleSweep(database, pushes, onDirty);
   const preferences = new PreferenceBook(database);
   const deskReader = new DeskReader(database);
   const deskWriter = new DeskWriter(database, receiptWriter, onDirty);
+  const registrations = new RegistrationLedger(database, onPushDue);
+  const notices = new NoticeLedger(database);
   const summaries = new SummaryLedger(database);
   const addresses = new MailboxAddresses(database);
   const audit = new LampReader(database);
@@ -147,6 +162,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     deleteTexts: (owner, ids) => deskWriter.deleteTexts(owner, ids),
     saveTexts: (owner, ids) => deskWriter.saveTexts(owner, ids),
     keepListing: (owner, ids) => deskWriter.keepListing(owner, ids),
+    registered: (registration, now) => registrations.registered(registration, now),
+    unregistered: (user) => registrations.unregistered(user),
+    claimPushes: (claim, now, limit) => registrations.claimPushes(claim, now, limit),
+    settlePush: (node, push, outcome) => registrations.settlePush(node, push, outcome),
+    nextPushAt: () => registrations.nextPushAt(),
+    releasePushes: (node) => registrations.releasePushes(node),
+    forgetRegistrations: (now, limit) => registrations.forgetRegistrations(now, limit),
+    usersWithNewTexts: (after, limit) => registrations.usersWithNewTexts(after, limit),
+    claimNotice: (owner, author, now, window) => notices.claimNotice(owner, author, now, window),
+    forgetNotices: (before, limit) => notices.forgetNotices(before, limit),
     claimDue: (claim, now, limit) => summaries.claimDue(claim, now, limit),
     settle: (claim, target, state, schedule) => summaries.settle(claim, target, state, schedule),
     nextDueAt: () => summaries.nextDueAt(),

@@ -41,6 +41,8 @@ export async function openForTest(
     readonly metrics?: Metrics;
     readonly onReceiptDue?: () => void;
     readonly onScheduled?: () => void;
+    /** Texts are brought to users who are online; called when some are due to be. */
+    readonly onPushDue?: () => void;
   } = {},
 ): Promise<Store> {
   return await openStore({
@@ -58,6 +60,8 @@ export async function openForTest(
     metrics: options.metrics ?? noMetrics,
     onReceiptDue: () => options.onReceiptDue?.(),
     onScheduled: () => options.onScheduled?.(),
+    pushes: options.onPushDue !== undefined,
+    onPushDue: () => options.onPushDue?.(),
     onlyLook: options.onlyLook ?? false,
     onSummaryDirty: (owner) => options.dirty?.push(owner.toString()),
   });
