@@ -33,6 +33,9 @@ const DOINGS: { readonly [K in Command['kind']]: Doing<K> } = {
   bye: async ({ visit, profile }) => await visit.say(profile.phrases.bye),
 };
 
+/** What ways to an owner need of it. */
+export type DeskWork = Pick<Desk, 'understand' | 'run' | 'notUnderstood' | 'fetch'>;
+
 /** Where owners handle their mailboxes: does what their words ask for, whatever way they came. */
 export class Desk {
   readonly #options: DeskOptions;

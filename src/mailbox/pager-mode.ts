@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { MailboxError, describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import type { Desk } from './desk.ts';
+import type { DeskWork } from './desk.ts';
 import { DESK_LIMITS } from './desk-limits.ts';
 import type { Visitor } from './desk-visit.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
@@ -33,7 +33,7 @@ export interface PagerRequest {
 export interface PagerModeOptions {
   readonly retrievals: Retrievals;
   /** Does what owners ask for; undefined: every MESSAGE fetches the new texts. */
-  readonly desk: Desk | undefined;
+  readonly desk: DeskWork | undefined;
   readonly profiles: OwnerProfiles;
   readonly clock: Clock;
   readonly logger: Logger;

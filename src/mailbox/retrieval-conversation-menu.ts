@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { MessageRefused } from '../msrp/errors.ts';
-import type { Desk } from './desk.ts';
+import type { DeskWork } from './desk.ts';
 import { DESK_LIMITS } from './desk-limits.ts';
 import type { Visitor } from './desk-visit.ts';
 import type { OwnerProfiles } from './owner-profiles.ts';
@@ -13,7 +13,7 @@ import type { SessionVisit } from './retrieval-conversation-visit.ts';
 import { SilenceTimer } from './silence-timer.ts';
 
 export interface RetrievalMenuOptions {
-  readonly desk: Desk;
+  readonly desk: DeskWork;
   readonly visitor: Visitor;
   readonly visit: SessionVisit;
   readonly profiles: OwnerProfiles;

@@ -6,7 +6,7 @@ import { readableText } from '../im/text-line.ts';
 import { MessageRefused } from '../msrp/errors.ts';
 import type { MsrpSession, ReceivedMessage, SessionEnd } from '../msrp/session.ts';
 import type { Conversation } from './chat.ts';
-import type { Desk } from './desk.ts';
+import type { DeskWork } from './desk.ts';
 import type { Visitor } from './desk-visit.ts';
 import type { DisplayedTexts } from './displayed-texts.ts';
 import type { OwnerProfiles } from './owner-profiles.ts';
@@ -26,7 +26,7 @@ export interface RetrievalConversationOptions {
   readonly peer: PeerFormats;
   readonly retrievals: Retrievals;
   /** Does what she asks for; undefined: the session ends once she has her new texts. */
-  readonly desk: Desk | undefined;
+  readonly desk: DeskWork | undefined;
   readonly profiles: OwnerProfiles;
   readonly displayed: DisplayedTexts;
   readonly clock: Clock;

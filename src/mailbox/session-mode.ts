@@ -13,7 +13,7 @@ import type { ChatPeer } from './chat-peer.ts';
 import { remoteSide } from './chat-peer.ts';
 import type { Deposits } from './deposit.ts';
 import { DepositConversation } from './deposit-conversation.ts';
-import type { Desk } from './desk.ts';
+import type { DeskWork } from './desk.ts';
 import type { Visitor } from './desk-visit.ts';
 import type { DisplayedTexts } from './displayed-texts.ts';
 import type { OwnerProfiles } from './owner-profiles.ts';
@@ -85,7 +85,7 @@ export interface SessionModeOptions {
   readonly deposits: Deposits;
   readonly retrievals: Retrievals;
   /** Does what owners ask for; undefined: their sessions end once they have their new texts. */
-  readonly desk: Desk | undefined;
+  readonly desk: DeskWork | undefined;
   readonly receipts: ReceiptSessions;
   readonly displayed: DisplayedTexts;
   readonly messageAccount: AddressOfRecord;

@@ -75,9 +75,9 @@ export class DeskFixture {
   static async open(
     options: { readonly keepsRead?: boolean; readonly scheduleMax?: number; readonly maxTexts?: number } = {},
   ): Promise<DeskFixture> {
-    let fixture: DeskFixture | undefined;
+    const made: { fixture?: DeskFixture } = {};
     const clock: Clock = {
-      now: () => fixture?.now ?? NOW,
+      now: () => made.fixture?.now ?? NOW,
       after: (delay, call) => systemClock.after(delay, call),
     };
     const store = await openStore({
@@ -95,8 +95,8 @@ export class DeskFixture {
       metrics: noMetrics,
       onSummaryDirty: () => undefined,
     });
-    fixture = new DeskFixture(store, options.scheduleMax ?? 31_536_000);
-    return fixture;
+    made.fixture = new DeskFixture(store, options.scheduleMax ?? 31_536_000);
+    return made.fixture;
   }
 
   readonly visit: Visit = {
