@@ -22,6 +22,10 @@ interface Deposit {
   readonly hash: Buffer;
 }
 
+interface Placed extends Deposit {
+  readonly mailbox: LockedMailbox;
+}
+
 /** Columns that most texts leave empty are left out, which costs a commit without them nothing. */
 type NewRow = Omit<MessageRow, 'id' | 'read_at' | 'lease_token' | 'lease_until' | 'saved' | Optional> &
   Partial<Pick<MessageRow, Optional>>;
@@ -70,7 +74,9 @@ export class DepositWriter {
     this.#options = options;
     const { database, receipts, pushes, metrics, onDirty, onScheduled } = options;
     const commits = metrics.counter('store_commits_total', 'Commits of deposits');
-    const dropped = metrics.counter('texts_dropped_total', 'Read texts that were taken away, by why', ['reason']);
+    const dropped = metrics.counter('texts_dropped_total', 'Read texts that were taken away, by why', [
+      'reason',
+    ]);
     this.#group = new GroupCommit({
       database,
       operation: 'keep a text',
@@ -101,15 +107,18 @@ export class DepositWriter {
     const ids = await idsOf(trx, aors, true);
     const locked = await lockMailboxes(database, trx, ids.values());
     const mailboxes = new Map(locked.map((mailbox) => [mailbox.id, mailbox]));
-    const known = await knownTexts(trx, locked, batch, now);
-    const blocked = await blockedAuthors(trx, locked, batch);
+    const placed = batch.map((deposit): Placed => {
+      const mailbox = mailboxes.get(ids.get(deposit.message.owner.toString()) ?? -1);
+      if (mailbox === undefined) throw new RowsMoved();
+      return { ...deposit, mailbox };
+    });
+    const known = await knownTexts(trx, placed, now);
+    const blocked = await blockedAuthors(trx, placed);
     const room = new MailboxRoom(database, trx, this.#options.room);
     const kept: (KeptText & { readonly mailbox: LockedMailbox })[] = [];
     const outcomes: DepositOutcome[] = [];
     const lit = new Set<LockedMailbox>();
-    for (const { message, hash } of batch) {
-      const mailbox = mailboxes.get(ids.get(message.owner.toString()) ?? -1);
-      if (mailbox === undefined) throw new RowsMoved();
+    for (const { message, hash, mailbox } of placed) {
       const key = keyOf(mailbox.id, hash);
       const old = mailbox.old_count;
       const outcome: DepositOutcome = known.has(key)
@@ -155,37 +164,22 @@ export class DepositWriter {
 /** Those of a batch that are in their mailboxes, or were not long ago. */
 async function knownTexts(
   trx: Knex.Transaction,
-  mailboxes: readonly LockedMailbox[],
-  batch: readonly Deposit[],
+  batch: readonly Placed[],
   now: number,
 ): Promise<Set<string>> {
+  // By pairs: any mailbox with any hash would be looked up else.
+  const keys = batch.map(({ mailbox, hash }): [number, Buffer] => [mailbox.id, hash]);
   const of = (table: 'message' | 'gone_text'): Knex.QueryBuilder =>
-    trx(table)
-      .whereIn(
-        'mailbox_id',
-        mailboxes.map(({ id }) => id),
-      )
-      .whereIn(
-        'unique_hash',
-        batch.map(({ hash }) => hash),
-      )
-      .select('mailbox_id', 'unique_hash');
+    trx(table).whereIn(['mailbox_id', 'unique_hash'], keys).select('mailbox_id', 'unique_hash');
   const gone = of('gone_text').where('forget_at', '>', now);
   const rows = (await of('message').unionAll(gone)) as TextKey[];
   return new Set(rows.map((row) => keyOf(row.mailbox_id, row.unique_hash)));
 }
 
-async function blockedAuthors(
-  trx: Knex.Transaction,
-  mailboxes: readonly LockedMailbox[],
-  batch: readonly Deposit[],
-): Promise<ReadonlySet<string>> {
+async function blockedAuthors(trx: Knex.Transaction, batch: readonly Placed[]): Promise<ReadonlySet<string>> {
+  const pairs = batch.map(({ mailbox, message }): [number, string] => [mailbox.id, message.author]);
   const rows: { mailbox_id: number; author: string }[] = await trx('blocked_author')
-    .whereIn(
-      'mailbox_id',
-      mailboxes.map(({ id }) => id),
-    )
-    .whereIn('author', [...new Set(batch.map(({ message }) => message.author))])
+    .whereIn(['mailbox_id', 'author'], pairs)
     .select('mailbox_id', 'author');
   return new Set(rows.map(({ mailbox_id, author }) => `${mailbox_id} ${author}`));
 }
