@@ -8,8 +8,10 @@ import { silentLogger } from '../../src/core/logger.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import type { Registration } from '../../src/mailbox/push-ports.ts';
 import { recordingMetrics } from '../doubles/recording-metrics.ts';
+import { runApp } from '../doubles/running-app.ts';
 import type { SipNode } from '../doubles/sip-node.ts';
 import { startSipNode } from '../doubles/sip-node.ts';
+import { SipPhone } from '../doubles/sip-phone.ts';
 import type { Kamailio } from './kamailio.ts';
 import { startKamailio } from './kamailio.ts';
 import { RawSip } from './raw-sip.ts';
@@ -156,3 +158,48 @@ for (const transport of ['tcp', 'udp'] as const) {
     });
   });
 }
+
+describe('a user whom a real Kamailio’s registration events tell of', function () {
+  this.timeout(60_000);
+  requirePeer('kamailio');
+
+  it('is brought her texts when she comes online, once each', async () => {
+    const kamailio = await startKamailio({
+      mailbox: 'sip:127.0.0.1:9',
+      variant: 'sqlite',
+      regEvents: true,
+      sanity: true,
+    });
+    const hop = `sip:127.0.0.1:${kamailio.port};transport=udp`;
+    const app = await runApp({ DELIVERY: 'push', REG_EVENT_SERVER: hop });
+    const bob = await SipPhone.open({ address: 'sip:bob@example.test', server: app.udp });
+    const alice = await SipPhone.open({ address: ALICE.toString(), server: kamailio.port });
+    const texts = (): string[] =>
+      alice.received
+        .filter(({ startLine }) => startLine.startsWith('MESSAGE'))
+        .map(({ body }) => body.replace(/^.*UTC: /s, ''));
+    try {
+      for (const text of ['one', 'two', 'three']) await bob.message(ALICE.toString(), text);
+      const headers = { To: `<${ALICE.toString()}>`, Contact: alice.contact, Expires: '600' };
+      const answer = await alice.request('REGISTER', 'sip:example.test', headers);
+      expect(answer.startLine).to.equal('SIP/2.0 200 OK');
+      await until(
+        'three texts',
+        10_000,
+        () => texts().length >= 3,
+        () => kamailio.log(),
+      );
+      // A refresh tells of her again, and brings nothing a second time; what comes then does.
+      await alice.request('REGISTER', 'sip:example.test', headers);
+      await bob.message(ALICE.toString(), 'four');
+      await until('a fourth text', 10_000, () => texts().length >= 4);
+      expect(texts()).to.deep.equal(['one', 'two', 'three', 'four']);
+      expect(kamailio.log()).not.to.include('SANITY');
+    } finally {
+      await alice.close();
+      await bob.close();
+      await app.stop();
+      await kamailio.stop();
+    }
+  });
+});
