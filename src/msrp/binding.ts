@@ -57,3 +57,14 @@ export class Binding {
 export function fromIds({ headers }: RequestHead): string[] {
   return sessionIdsOf(headers.get('from-path') ?? '');
 }
+
+/** Whether a request names its sender as the SDP does. */
+export function isAsOffered(head: RequestHead, path: string): boolean {
+  return fromIds(head).join(' ') === sessionIdsOf(path).join(' ');
+}
+
+/** Whether a request comes from a hop of `path`, or from the peer at its end. */
+export function isOnPath(head: RequestHead, path: string): boolean {
+  const offered = sessionIdsOf(path);
+  return fromIds(head).every((id, index) => id === offered[index]);
+}

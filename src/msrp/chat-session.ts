@@ -2,7 +2,7 @@ import type { Timer } from '../core/clock.ts';
 import { hexToken } from '../core/random.ts';
 import { successReport } from './answers.ts';
 import { bindRequest } from './bind-request.ts';
-import { Binding, fromIds, sessionIdsOf } from './binding.ts';
+import { Binding, isAsOffered, isOnPath } from './binding.ts';
 import type { ChatSessionOptions, Reaching } from './chat-session-options.ts';
 import type { MsrpConnection } from './connection.ts';
 import type { MsrpResponse, RequestHead } from './frame.ts';
@@ -62,10 +62,11 @@ export class ChatSession implements MsrpSession, Reaching {
   refusal(connection: MsrpConnection, head: RequestHead): Refusal | undefined {
     const binding = this.#connections.find(connection);
     if (binding === undefined) {
+      if (this.#isReportOverRelay(connection, head)) return undefined;
       if (!this.#mayBindAnew) return VERDICTS.elsewhere;
       return this.#options.trusts(connection, this.#remote) ? undefined : VERDICTS.mistrusted;
     }
-    const known = binding.isPeer(head) || this.#isAsOffered(head);
+    const known = binding.isPeer(head) || isAsOffered(head, this.#toPath);
     return known ? undefined : VERDICTS.notThePeer;
   }
 
@@ -131,7 +132,7 @@ export class ChatSession implements MsrpSession, Reaching {
         await this.#onSend(connection, request);
         break;
       case 'REPORT':
-        if (this.owns(connection)) this.#outgoing.onReport(request.head);
+        if (this.#mayReport(connection, request.head)) this.#outgoing.onReport(request.head);
         break;
       default:
         connection.respond(request.head, 501, 'Unknown method');
@@ -189,12 +190,20 @@ export class ChatSession implements MsrpSession, Reaching {
 
   /** A relay or border controller may have changed the path and left the connection as it was. */
   #mayStay({ connection }: Binding, head: RequestHead): boolean {
-    return this.#isAsOffered(head) && this.#options.trusts(connection, this.#remote);
+    return isAsOffered(head, this.#toPath) && this.#options.trusts(connection, this.#remote);
   }
 
-  /** Whether a request names its sender as the SDP does. */
-  #isAsOffered(head: RequestHead): boolean {
-    return fromIds(head).join(' ') === sessionIdsOf(this.#toPath).join(' ');
+  #mayReport(connection: MsrpConnection, head: RequestHead): boolean {
+    return this.owns(connection) || this.#isReportOverRelay(connection, head);
+  }
+
+  /**
+   * A relay that we connected to may reach us over a connection of its own, as Kamailio does, with what the peer or the relay
+   * itself tells of our messages.
+   */
+  #isReportOverRelay(connection: MsrpConnection, head: RequestHead): boolean {
+    if (head.method !== 'REPORT' || !this.#relayed || this.#remote.setup !== 'active') return false;
+    return isOnPath(head, this.#toPath) && this.#options.trusts(connection, this.#remote);
   }
 
   get #toPath(): string {

@@ -80,6 +80,34 @@ describe('a session whose peer is behind a relay (RFC 4976)', () => {
     await relay.close();
   });
 
+  for (const [teller, path] of [
+    ['the peer', (hop: string) => `${hop} ${OWN}`],
+    ['the relay itself', (hop: string) => hop],
+  ] as const) {
+    it(`hears what ${teller} tells of its messages over a connection that the relay made, in the active role`, async () => {
+      const relay = await RawMsrpServer.listen();
+      const hop = `msrp://127.0.0.1:${relay.port}/s.1+rB/eBzKmMl9w==;tcp`;
+      const { owner, uri, session } = running.open('active', `${hop} ${OWN}`);
+      const client = await relay.nextClient();
+      await client.sendBytes(msrpResponse(await client.nextFrame(), '200 OK', hop));
+      await owner.waitFor(1);
+      const sent = session.send(HELLO);
+      const frame = await client.nextFrame();
+      await client.sendBytes(msrpResponse(frame, '200 OK', hop));
+      const another = await running.connect();
+      await another.sendBytes(
+        msrpRequest({
+          ...{ transactId: 'relayrep2', method: 'REPORT', to: uri, from: path(hop) },
+          headers: ['Message-ID: hello', 'Byte-Range: 1-5/5', 'Status: 000 413 Too long'],
+        }),
+      );
+      const error: unknown = await sent.catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(SendFailed).with.property('status', 413);
+      session.close();
+      await relay.close();
+    });
+  }
+
   it('takes from the peer what the relay forwards through more of its kind', async () => {
     const outer = 'msrps://edge.example:2855/q8;tcp';
     const { client, uri, owner } = await running.bound(`${outer} ${PATH}`);
