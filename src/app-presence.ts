@@ -1,6 +1,7 @@
 import type { Surroundings } from './app.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './core/logger.ts';
+import type { LampTotals } from './mwi/ports.ts';
 import type { PublisherOptions } from './mwi/publisher.ts';
 import type { PresenceServer } from './presence/ports.ts';
 import { startPresenceServer } from './presence/presence-server.ts';
@@ -10,6 +11,14 @@ import type { RequestSender } from './sip/request-sender.ts';
 import { TrustedProxies } from './sip/trust.ts';
 import { UnsolicitedNotifySender } from './sip/unsolicited-notify-sender.ts';
 import type { Store } from './store/store.ts';
+
+/** Whether lamps tell of texts: with DELIVERY=push they stay as they are. */
+export function litLamps({ DELIVERY }: Pick<Config, 'DELIVERY'>): boolean {
+  return DELIVERY !== 'push';
+}
+
+/** What there is to tell of lamps where none is lit. */
+export const NO_LAMPS: LampTotals = { lamps: 0, behind: 0, due: 0, failing: 0, refused: new Map() };
 
 /** To whom and how lamps are published: a presence server of the site's, our own, or the phones themselves. */
 export function publishing(

@@ -2,9 +2,14 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { prepareDesk } from './app-desk.ts';
 import { certificate, startBuiltInEngine, startMsrp, wantsTls } from './app-listeners.ts';
-import { OwnPublishers, builtInPresence, publishing } from './app-presence.ts';
+import { NO_LAMPS, OwnPublishers, builtInPresence, litLamps, publishing } from './app-presence.ts';
+import { forgetNotices, prepareNotices } from './app-notices.ts';
+import type { TextPush } from './app-push.ts';
+import { preparePush } from './app-push.ts';
 import type { TextFollowUp } from './app-receipts.ts';
 import { prepareFollowUp } from './app-receipts.ts';
+import type { RegistrationEvents } from './app-registrations.ts';
+import { prepareRegistrations } from './app-registrations.ts';
 import type { Voicemail } from './app-voicemail.ts';
 import { prepareVoicemail } from './app-voicemail.ts';
 import type { WebSockets } from './app-web-socket.ts';
@@ -16,13 +21,16 @@ import { describeError } from './core/errors.ts';
 import type { Logger } from './core/logger.ts';
 import type { Metrics } from './core/metrics.ts';
 import type { Random } from './core/random.ts';
+import { readDeliverAt } from './mailbox/commands/deliver-at.ts';
 import { Deposits } from './mailbox/deposit.ts';
 import { OwnerProfiles } from './mailbox/owner-profiles.ts';
 import { PagerMode } from './mailbox/pager-mode.ts';
+import { Scheduling } from './mailbox/scheduling.ts';
 import { ACCEPTED_TYPES } from './mailbox/read-body.ts';
 import { Retrievals } from './mailbox/retrieval.ts';
 import { SessionMode } from './mailbox/session-mode.ts';
 import type { MsrpEndpoint } from './msrp/endpoint.ts';
+import type { OnlineIntake } from './mailbox/push-ports.ts';
 import type { LampTotals } from './mwi/ports.ts';
 import type { Publisher } from './mwi/publisher.ts';
 import { startPublisher } from './mwi/publisher.ts';
@@ -69,6 +77,8 @@ export interface App {
   readonly webSockets: WebSockets['addresses'];
   /** Where what a voicemail says over HTTP goes. */
   readonly voicemail: VoicemailIntake;
+  /** Where who is online is told; undefined with DELIVERY=mailbox. */
+  readonly online: OnlineIntake | undefined;
   /** How many lamps there are, and how many are not as they should be. @throws StoreUnavailable */
   totals(): Promise<LampTotals>;
   /** Resolves while texts can be taken: a SIP server is connected and the database answers. */
@@ -99,12 +109,14 @@ async function start(
 ): Promise<App> {
   const { clock, random, logger } = surroundings;
   const lamp: { publisher?: Publisher; voicemail?: Voicemail } = {};
-  const texts: { followUp?: TextFollowUp } = {};
+  const texts: { followUp?: TextFollowUp; push?: TextPush; registrations?: RegistrationEvents } = {};
   const store = await open(config, surroundings, {
-    onSummaryDirty: () => {
+    onSummaryDirty: (owner) => {
       lamp.publisher?.wake();
       lamp.voicemail?.wake();
+      texts.registrations?.wake(owner);
     },
+    onPushDue: () => texts.push?.wake(),
     onReceiptDue: () => texts.followUp?.wake(),
     onScheduled: () => texts.followUp?.wakeSchedule(),
   });
@@ -143,7 +155,7 @@ async function start(
     credentials: sipCredentials(config),
   });
 
-  const followUp = prepareFollowUp(config, surroundings, store, requests);
+  const followUp = prepareFollowUp(config, surroundings, store, requests, [forgetNotices(config, store)]);
   texts.followUp = followUp;
   stops.push(() => followUp.stop());
   const retrievals = new Retrievals({ ...surroundings, store, node: config.NODE_NAME });
@@ -160,7 +172,10 @@ async function start(
     maxBytes: config.MESSAGE_MAX_BYTES,
     ttl: ({ host }) => config.MESSAGE_TTL.of.get(host) ?? config.MESSAGE_TTL.usual,
     receipts: config.RECEIPTS === 'on',
+    scheduling: new Scheduling({ read: readDeliverAt, profiles, maxSeconds: config.SCHEDULE_MAX_SECONDS }),
   });
+  const notices = prepareNotices(config, surroundings, store, requests);
+  stops.push(() => notices?.stop());
   const desk = prepareDesk(config, surroundings, { store, retrievals, profiles, deposits, requests });
   const chats = new SessionMode({
     ...surroundings,
@@ -186,6 +201,17 @@ async function start(
   lamp.voicemail = voicemail;
   stops.push(() => voicemail.stop());
 
+  const push = preparePush(config, surroundings, { store, retrievals, requests, agent, chats });
+  texts.push = push;
+  const registrations = prepareRegistrations(config, surroundings, {
+    store,
+    intake: push.users,
+    agent,
+    requests,
+  });
+  texts.registrations = registrations;
+  stops.push(() => registrations.stop());
+
   const ownPublishers = new OwnPublishers(config);
   const sip = await agent.start({
     OPTIONS: optionsRoute(ACCEPTED_TYPES.join(', '), presence?.events ?? []),
@@ -194,7 +220,7 @@ async function start(
       deposits,
       pager,
       displayed: followUp.displayed,
-      notices: undefined,
+      notices,
       fullStatus: config.MAILBOX_FULL_STATUS,
       maxBytes: config.MESSAGE_MAX_BYTES,
       pagerSenderFor: (request) =>
@@ -210,6 +236,8 @@ async function start(
       newSessionId: () => random.bytes(4).readUInt32BE(0),
     }),
     ...voicemail.routes,
+    ...registrations.notifyRoutes(voicemail.routes['NOTIFY']),
+    ...push.routes,
     ...(presence === undefined
       ? {}
       : {
@@ -219,20 +247,26 @@ async function start(
   });
   ownPublishers.listen(sip);
 
-  const publisher = startPublisher({
-    ...surroundings,
-    ...publishing(config, requests, sip, logger),
-    store,
-    node: config.NODE_NAME,
-    body: summarySettings(config),
-    expires: config.PUBLISH_EXPIRES,
-    rate: config.PUBLISH_RATE,
-  });
-  lamp.publisher = publisher;
-  stops.push(() => publisher.stop());
+  if (litLamps(config)) {
+    const publisher = startPublisher({
+      ...surroundings,
+      ...publishing(config, requests, sip, logger),
+      store,
+      node: config.NODE_NAME,
+      body: summarySettings(config),
+      expires: config.PUBLISH_EXPIRES,
+      rate: config.PUBLISH_RATE,
+    });
+    lamp.publisher = publisher;
+    stops.push(() => publisher.stop());
+  }
   voicemail.watch();
   followUp.start();
+  push.start();
+  registrations.start();
   stops.push(async () => {
+    // First, so that a call that ends now counts as no attempt.
+    const brought = push.stop();
     // Who does not answer the BYE in time will see the connection end.
     await withDeadline(clock, HANG_UP_LIMIT, 'ending calls', chats.hangUpAll()).catch((error: unknown) => {
       logger.info({ error: describeError(error) }, 'stopped with calls that did not end');
@@ -241,6 +275,7 @@ async function start(
     await withDeadline(clock, STOP_LIMIT, 'handing texts over', pager.idle()).catch((error: unknown) => {
       logger.warn({ error: describeError(error) }, 'stopped with texts on their way');
     });
+    await brought;
   });
   const ready = async (): Promise<void> => {
     if (!agent.ready) throw new NoSipServer();
@@ -251,7 +286,8 @@ async function start(
     msrp: endpoint.listeners,
     webSockets: webSockets.addresses,
     voicemail: voicemail.intake,
-    totals: () => store.totals(clock.now()),
+    online: push.users,
+    totals: async () => (litLamps(config) ? await store.totals(clock.now()) : NO_LAMPS),
     ready,
     stop,
   };
@@ -260,7 +296,7 @@ async function start(
 async function open(
   config: Config,
   surroundings: Surroundings,
-  callbacks: Pick<StoreOptions, 'onSummaryDirty' | 'onReceiptDue' | 'onScheduled'>,
+  callbacks: Pick<StoreOptions, 'onSummaryDirty' | 'onReceiptDue' | 'onPushDue' | 'onScheduled'>,
 ): Promise<Store> {
   const file = /^sqlite:(.+)$/.exec(config.DATABASE_URL)?.[1];
   if (file !== undefined && file !== ':memory:') await mkdir(dirname(file), { recursive: true });

@@ -24,17 +24,22 @@ export async function serve(): Promise<void> {
     logger,
     metrics,
   });
+  const api = {
+    token: config.HTTP_TOKEN === '' ? undefined : config.HTTP_TOKEN,
+    domains: config.DOMAINS,
+    clock: systemClock,
+    logger,
+  };
   const http =
     config.HTTP_LISTEN === undefined
       ? undefined
-      : await startHttpServer(config.HTTP_LISTEN, healthOf(app, metrics), metrics, {
-          sink: app.voicemail,
-          token: config.HTTP_TOKEN === '' ? undefined : config.HTTP_TOKEN,
-          domains: config.DOMAINS,
-          keepSeconds: config.VOICEMAIL_KEEP_SECONDS,
-          clock: systemClock,
-          logger,
-        });
+      : await startHttpServer(
+          config.HTTP_LISTEN,
+          healthOf(app, metrics),
+          metrics,
+          { ...api, sink: app.voicemail, keepSeconds: config.VOICEMAIL_KEEP_SECONDS },
+          { ...api, users: app.online },
+        );
   logger.info(
     {
       sip: app.sip,

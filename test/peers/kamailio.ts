@@ -23,6 +23,8 @@ export interface KamailioOptions {
   maxExpires?: number;
   /** Tell who is registered to whoever subscribes to it (RFC 3680); with `sqlite` or `mysql`. */
   regEvents?: boolean;
+  /** Tell the mailbox of every registration. */
+  forwardRegister?: boolean;
   /** Whose publications it takes, by digest; `algorithm` is MD5 unless told otherwise. Default: anybody's. */
   auth?: { user: string; password: string; algorithm?: 'MD5' | 'SHA-256' };
 }
@@ -105,6 +107,7 @@ async function prepare(options: KamailioOptions, folder: string, port: number): 
     `OWN_URI="sip:127.0.0.1:${port}"`,
     ...(options.sanity === true ? ['WITH_SANITY'] : []),
     ...(options.regEvents === true ? ['WITH_REGINFO'] : []),
+    ...(options.forwardRegister === true ? ['WITH_FORWARD_REGISTER'] : []),
     ...(options.maxExpires === undefined ? [] : [`MAX_EXPIRES=${options.maxExpires}`]),
     ...authDefinitions(options.auth),
   ];

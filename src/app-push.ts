@@ -1,0 +1,100 @@
+import type { Surroundings } from './app.ts';
+import type { Config } from './config.ts';
+import type { ChatCaller } from './mailbox/push-delivery-ports.ts';
+import { PushIntake } from './mailbox/push-intake.ts';
+import type { OnlineIntake, PushStore } from './mailbox/push-ports.ts';
+import type { Pushes } from './mailbox/push.ts';
+import { startPushes } from './mailbox/push.ts';
+import type { Retrievals } from './mailbox/retrieval.ts';
+import type { SessionMode } from './mailbox/session-mode.ts';
+import type { Route, SipAgent } from './sip/agent.ts';
+import { SipChatCaller } from './sip/chat-caller.ts';
+import { SipPushPager } from './sip/push-pager.ts';
+import { registerRoute } from './sip/register-route.ts';
+import type { RequestSender } from './sip/request-sender.ts';
+import { TrustedProxies } from './sip/trust.ts';
+
+/** What brings texts to users who come online. */
+export interface TextPush {
+  /** Where what is learnt of who is online goes; undefined with DELIVERY=mailbox: texts are brought to nobody. */
+  readonly users: OnlineIntake | undefined;
+  /** SIP requests that tell of it. */
+  readonly routes: Readonly<Record<string, Route>>;
+  /** Begins to bring texts, once SIP is there. */
+  start(): void;
+  /** A push may be due. */
+  wake(): void;
+  stop(): Promise<void>;
+}
+
+/** Undefined where nothing listens for MSRP: every text goes by MESSAGE. */
+function chatCaller(
+  config: Config,
+  surroundings: Surroundings,
+  { requests, agent, chats }: { requests: RequestSender; agent: SipAgent; chats: SessionMode },
+): ChatCaller | undefined {
+  if (chats.transports.size === 0) return undefined;
+  return new SipChatCaller({
+    ...surroundings,
+    requests,
+    dialogs: agent,
+    chats,
+    proxy: config.OUTBOUND_PROXY,
+    newSessionId: () => surroundings.random.bytes(4).readUInt32BE(0),
+    maxBytes: config.MESSAGE_MAX_BYTES,
+  });
+}
+
+/** Prepares it. With DELIVERY=mailbox nothing is taken and nothing brought. */
+export function preparePush(
+  config: Config,
+  surroundings: Surroundings,
+  parts: {
+    readonly store: PushStore;
+    readonly retrievals: Retrievals;
+    readonly requests: RequestSender;
+    readonly agent: SipAgent;
+    readonly chats: SessionMode;
+  },
+): TextPush {
+  if (config.DELIVERY === 'mailbox') {
+    const nothing = (): void => undefined;
+    return { users: undefined, routes: {}, start: nothing, wake: nothing, stop: () => Promise.resolve() };
+  }
+  const { store, retrievals, requests } = parts;
+  let pushes: Pushes | undefined;
+  const wake = (): void => pushes?.wake();
+  const users = new PushIntake({ ...surroundings, store, wake });
+  const register = registerRoute({
+    users,
+    domains: new Set(config.DOMAINS),
+    trustedProxies: new TrustedProxies(config.TRUSTED_PROXIES),
+    clock: surroundings.clock,
+  });
+  return {
+    users,
+    routes: { REGISTER: register },
+    start: () => {
+      const pager = new SipPushPager({
+        requests,
+        proxy: config.OUTBOUND_PROXY,
+        assertsIdentity: config.PUSH_FROM === 'author',
+      });
+      pushes ??= startPushes({
+        ...surroundings,
+        store,
+        retrievals,
+        caller: chatCaller(config, surroundings, parts),
+        pager,
+        account: config.MESSAGE_ACCOUNT,
+        pushFrom: config.PUSH_FROM,
+        attempts: config.PUSH_ATTEMPTS,
+        node: config.NODE_NAME,
+      });
+    },
+    wake,
+    stop: async () => {
+      await pushes?.stop();
+    },
+  };
+}

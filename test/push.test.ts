@@ -1,0 +1,173 @@
+import { expect } from 'chai';
+import { until } from './peers/until.ts';
+import type { RunningApp } from './doubles/running-app.ts';
+import { runApp } from './doubles/running-app.ts';
+import { SipPhone } from './doubles/sip-phone.ts';
+
+const ALICE = 'sip:alice@example.test';
+const MAILBOX = 'sip:mailbox@example.test';
+
+const seen = (look: () => boolean): Promise<unknown> => until('what the phones see', 10_000, look);
+
+describe('a user who comes online', () => {
+  let running: RunningApp;
+  let alice: SipPhone;
+  let bob: SipPhone;
+
+  async function open(environment: Readonly<Record<string, string>> = {}): Promise<void> {
+    running = await runApp({ DELIVERY: 'both', ...environment });
+    alice = await SipPhone.open({ address: ALICE, server: running.udp });
+    bob = await SipPhone.open({ address: 'sip:bob@example.test', name: 'Bob', server: running.udp });
+  }
+
+  afterEach(async () => {
+    await alice.close();
+    await bob.close();
+    await running.stop();
+  });
+
+  async function leave(...texts: string[]): Promise<void> {
+    for (const text of texts) expect((await bob.message(ALICE, text)).startLine).to.contain('200');
+  }
+
+  /** As a proxy passes a phone's REGISTER on: the phone itself is its own hop here. */
+  const register = (phone: SipPhone, headers: Readonly<Record<string, string>> = {}) =>
+    phone.request('REGISTER', 'sip:example.test', {
+      To: `<${ALICE}>`,
+      Contact: `${phone.contact};expires=600`,
+      Allow: 'MESSAGE',
+      ...headers,
+    });
+
+  const messages = (phone: SipPhone) =>
+    phone.received.filter(({ startLine }) => startLine.startsWith('MESSAGE'));
+
+  /** True when the newest NOTIFY says so. */
+  const lampSays = (phone: SipPhone, summary: string): boolean =>
+    phone.received
+      .filter(({ startLine }) => startLine.startsWith('NOTIFY'))
+      .at(-1)
+      ?.body.includes(`Text-Message: ${summary}`) === true;
+
+  it('is brought her texts by MESSAGE, once and in order, and her lamp goes off', async () => {
+    await open();
+    await alice.dialog('SUBSCRIBE', ALICE, { Event: 'message-summary', Expires: '600' });
+    await leave('one', 'two', 'three');
+    await seen(() => lampSays(alice, '3/0'));
+    expect((await register(alice)).startLine).to.contain('200');
+    await seen(() => lampSays(alice, '0/'));
+    expect(messages(alice).map(({ body }) => body.replace(/^.*UTC: /s, ''))).to.deep.equal([
+      'one',
+      'two',
+      'three',
+    ]);
+    const [first] = messages(alice);
+    expect(first?.header('From')).to.contain(MAILBOX);
+    expect(first?.header('Request-Disposition')).to.equal('no-fork');
+    expect(first?.body).to.match(/^Bob <sip:bob@example\.test>, .* UTC: one$/);
+  });
+
+  it('is brought each text once when two phones of hers register at the same time', async () => {
+    await open();
+    const other = await SipPhone.open({ address: ALICE, server: running.udp });
+    try {
+      const texts = Array.from({ length: 12 }, (_, i) => `text ${i}.`);
+      await leave(...texts);
+      await Promise.all([register(alice), register(other), register(alice)]);
+      const all = () =>
+        [...messages(alice), ...messages(other)].map(({ body }) => body.replace(/^.*UTC: /s, ''));
+      await seen(() => all().length >= texts.length);
+      await running.stop();
+      expect(all().sort()).to.deep.equal([...texts].sort());
+      running = await runApp();
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('is brought a text that comes while she is online as well', async () => {
+    await open();
+    await leave('one');
+    await register(alice);
+    await seen(() => messages(alice).length === 1);
+    await leave('two');
+    await seen(() => messages(alice).length === 2);
+  });
+
+  it('who left before she answered is brought the rest when she is back', async () => {
+    await open();
+    let answer = '480 Temporarily Unavailable';
+    alice.answerTo = () => answer;
+    await leave('one', 'two');
+    await register(alice);
+    await seen(() => messages(alice).length === 1);
+    answer = '200 OK';
+    await register(alice, { 'Call-ID': 'another' });
+    await seen(() => messages(alice).length === 3);
+    expect(messages(alice).map(({ body }) => body.replace(/^.*UTC: /s, ''))).to.deep.equal([
+      'one',
+      'one',
+      'two',
+    ]);
+  });
+
+  it('is not called by a second way when her phone declines the call', async () => {
+    await open();
+    alice.answerTo = ({ startLine }) => (startLine.startsWith('INVITE') ? '603 Decline' : '200 OK');
+    await leave('one');
+    await register(alice, { Allow: 'INVITE, MESSAGE' });
+    await alice.waitFor('a call', ({ startLine }) => startLine.startsWith('INVITE'));
+    await seen(() => alice.received.some(({ startLine }) => startLine.startsWith('ACK')));
+    expect(messages(alice)).to.deep.equal([]);
+  });
+
+  it('is sent MESSAGEs at once when her phone has no chats', async () => {
+    await open();
+    alice.answerTo = ({ startLine }) =>
+      startLine.startsWith('INVITE') ? '488 Not Acceptable Here' : '200 OK';
+    await leave('one');
+    await register(alice, { Allow: 'INVITE, MESSAGE' });
+    await seen(() => messages(alice).length === 1);
+  });
+
+  describe('with PUSH_FROM=author', () => {
+    it('gets each text from its author, as it was written', async () => {
+      await open({ PUSH_FROM: 'author' });
+      await leave('hello');
+      await register(alice);
+      await seen(() => messages(alice).length === 1);
+      const [text] = messages(alice);
+      expect(text?.header('From')).to.match(/^"Bob" <sip:bob@example\.test>/);
+      expect(text?.header('P-Asserted-Identity')).to.equal('"Bob" <sip:bob@example.test>');
+      expect(text?.header('Date')).to.match(/ GMT$/);
+      expect(text?.body).to.equal('hello');
+    });
+  });
+
+  describe('with DELIVERY=push', () => {
+    it('gets her texts, and no lamp is lit for them', async () => {
+      await open({ DELIVERY: 'push' });
+      await alice.dialog('SUBSCRIBE', ALICE, { Event: 'message-summary', Expires: '600' });
+      await leave('one');
+      expect(await running.app.totals()).to.deep.include({ lamps: 0, behind: 0 });
+      await register(alice);
+      await seen(() => messages(alice).length === 1);
+      const lit = alice.received.filter(({ body }) => body.includes('Messages-Waiting: yes'));
+      expect(lit).to.deep.equal([]);
+    });
+  });
+
+  describe('with DELIVERY=mailbox', () => {
+    it('fetches her texts herself: a REGISTER is answered 405', async () => {
+      await open({ DELIVERY: 'mailbox' });
+      expect((await register(alice)).startLine).to.match(/^SIP\/2\.0 (405|501)/);
+      expect(running.app.online).to.equal(undefined);
+    });
+  });
+
+  it('is told by a proxy that is trusted, and by nobody else', async () => {
+    await open({ TRUSTED_PROXIES: '192.0.2.0/24', DEPOSIT_FROM: 'anyone' });
+    await leave('one');
+    expect((await register(alice)).startLine).to.contain('403');
+  });
+});
