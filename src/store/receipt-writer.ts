@@ -172,11 +172,11 @@ async function idsOfTexts(
   trx: Knex.Transaction,
   texts: readonly TextKey[],
 ): Promise<ReadonlyMap<string, number>> {
-  const mailboxIds = [...new Set(texts.map(({ mailbox_id }) => mailbox_id))];
-  const hashes = texts.map(({ unique_hash }) => unique_hash);
-  const rows = await trx<MessageRow>('message')
-    .whereIn('mailbox_id', mailboxIds)
-    .whereIn('unique_hash', hashes)
+  const rows: (TextKey & Pick<MessageRow, 'id'>)[] = await trx('message')
+    .whereIn(
+      ['mailbox_id', 'unique_hash'],
+      texts.map(({ mailbox_id, unique_hash }): [number, Buffer] => [mailbox_id, unique_hash]),
+    )
     .select('id', 'mailbox_id', 'unique_hash');
   return new Map(rows.map((row) => [keyOf(row), row.id]));
 }
