@@ -1,19 +1,12 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock, Timer } from '../core/clock.ts';
-import { DeadlineExceeded } from '../core/deadline.ts';
 import { DueQueue } from '../core/due-queue.ts';
 import type { Random } from '../core/random.ts';
 import type { Wait } from '../core/waits.ts';
 import { Waits } from '../core/waits.ts';
+import { inTime } from './in-time.ts';
 import { SUBSCRIPTION_LIMITS } from './limits.ts';
-import type {
-  Notification,
-  RefreshResponse,
-  SubscribeResponse,
-  SubscribeSilence,
-  Subscriber,
-  Subscription,
-} from './ports.ts';
+import type { Notification, RefreshResponse, SubscribeResponse, Subscriber, Subscription } from './ports.ts';
 import type { Pace } from './steady-pace.ts';
 import type { Watch, WatchSurroundings, WatchTurn } from './watch.ts';
 import { NEW_WATCH, afterNotify, afterRefresh, afterSubscribe, dueStep, endOf } from './watch.ts';
@@ -226,7 +219,7 @@ export class SubscriptionPool<Body> {
       if (isCurrent()) this.#notified(entry, notification);
       else if (begun !== undefined && notification.state === 'terminated') this.#lastWords.get(begun)?.end();
     });
-    const response = await this.#bounded<SubscribeResponse>(answer, (late) => {
+    const response = await inTime<SubscribeResponse>(this.#waits, answer, (late) => {
       if (late.kind === 'accepted') late.subscription.forget();
     });
     if (response.kind === 'accepted') begun = response.subscription;
@@ -241,7 +234,8 @@ export class SubscriptionPool<Body> {
 
   async #refresh(entry: Entry, subscription: Subscription): Promise<void> {
     const sentAt = this.#options.clock.now();
-    const response = await this.#bounded<RefreshResponse>(
+    const response = await inTime<RefreshResponse>(
+      this.#waits,
       subscription.refresh(this.#lifetime()),
       () => undefined,
     );
@@ -270,7 +264,7 @@ export class SubscriptionPool<Body> {
   async #end({ leaves }: Leaving): Promise<void> {
     const lastWord = this.#waits.start(SUBSCRIPTION_LIMITS.lastNotify);
     this.#lastWords.set(leaves, lastWord);
-    const response = await this.#bounded<RefreshResponse>(leaves.refresh(0), () => undefined);
+    const response = await inTime<RefreshResponse>(this.#waits, leaves.refresh(0), () => undefined);
     if (response.kind !== 'accepted') lastWord.end();
     void lastWord.outcome.then(() => {
       this.#lastWords.delete(leaves);
@@ -300,28 +294,6 @@ export class SubscriptionPool<Body> {
     const fitting = Math.ceil(Math.min(Math.max(bearable, expires.shortest), expires.longest));
     const wanted = this.#options.expires ?? fitting;
     return Math.max(wanted, this.#minExpires);
-  }
-
-  /** Gives an answer up after a while; `onLate` is told of one that comes after all. Never rejects. */
-  async #bounded<R>(answer: Promise<R>, onLate: (response: R) => void): Promise<R | SubscribeSilence> {
-    const limit = SUBSCRIPTION_LIMITS.subscribeDeadline;
-    const wait = this.#waits.start(limit);
-    let isLate = false;
-    const overdue = wait.outcome.then((): SubscribeSilence => {
-      isLate = true;
-      return { kind: 'unanswered', cause: new DeadlineExceeded('SUBSCRIBE', limit) };
-    });
-    const inTime = answer.then((response) => {
-      if (isLate) onLate(response);
-      return response;
-    });
-    try {
-      return await Promise.race([inTime, overdue]);
-    } catch (cause) {
-      return { kind: 'unanswered', cause };
-    } finally {
-      wait.end();
-    }
   }
 
   #notified(entry: Entry, notification: Notification<Body>): void {
