@@ -61,6 +61,7 @@ export class DeskReader implements Looks {
     return await this.#database.run('look for scheduled texts', async (knex) => {
       const query = withRequests(textsOf(knex, owner))
         .where({ 'message.author': author })
+        .whereNull('message.read_at')
         .where('message.deliver_at', '>', now)
         .orderBy(['message.deliver_at', 'message.id'])
         .limit(limit);
