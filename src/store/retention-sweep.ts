@@ -53,8 +53,10 @@ export class RetentionSweep implements RetentionStore {
         .orderBy('forget_at')
         .limit(limit)
         .select('mailbox_id', 'unique_hash');
+      const keys = over.map(({ mailbox_id, unique_hash }): [number, Buffer] => [mailbox_id, unique_hash]);
       // By their keys, and only what is over still: the same text may be gone anew.
-      for (const key of over) await trx('gone_text').where(key).where('forget_at', '<=', now).delete();
+      const gone = trx('gone_text').whereIn(['mailbox_id', 'unique_hash'], keys);
+      if (keys.length > 0) await gone.where('forget_at', '<=', now).delete();
       return over.length;
     });
     const requests = await this.#database.transaction(
