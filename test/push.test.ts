@@ -1,4 +1,8 @@
 import { expect } from 'chai';
+import { parseCpim } from '../src/im/cpim-parser.ts';
+import { AnsweringPhone } from './doubles/answering-phone.ts';
+import { chatOffer, pathOf } from './doubles/msrp-chat.ts';
+import { answerMsrp } from './doubles/msrp-answerer.ts';
 import { until } from './peers/until.ts';
 import type { RunningApp } from './doubles/running-app.ts';
 import { runApp } from './doubles/running-app.ts';
@@ -119,6 +123,30 @@ describe('a user who comes online', () => {
     await alice.waitFor('a call', ({ startLine }) => startLine.startsWith('INVITE'));
     await seen(() => alice.received.some(({ startLine }) => startLine.startsWith('ACK')));
     expect(messages(alice)).to.deep.equal([]);
+  });
+
+  it('is brought them in a chat when her phone takes one, in their authors’ names, and the call ends', async () => {
+    await open();
+    const phone = await AnsweringPhone.open(running.udp);
+    try {
+      await leave('one', 'two', 'three');
+      await phone.register(ALICE);
+      const call = await phone.rings();
+      expect(call.invite.header('From')).to.contain(MAILBOX);
+      const answerer = await answerMsrp(pathOf(call.offer));
+      await call.answer(chatOffer(answerer.path, { setup: 'passive' }));
+      const chat = await answerer.chat;
+      const brought = await chat.waitForMessages(3);
+      await call.bye();
+      expect(brought.map(({ contentType }) => contentType)).to.deep.equal(Array(3).fill('message/cpim'));
+      const letters = brought.map(({ body }) => parseCpim(Buffer.from(body)));
+      expect(letters.map(({ from }) => from?.uri)).to.deep.equal(Array(3).fill('sip:bob@example.test'));
+      expect(letters.map(({ content }) => content.toString())).to.deep.equal(['one', 'two', 'three']);
+      expect(messages(alice)).to.deep.equal([]);
+      await answerer.close();
+    } finally {
+      await phone.close();
+    }
   });
 
   it('is sent MESSAGEs at once when her phone has no chats', async () => {

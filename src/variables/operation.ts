@@ -26,7 +26,7 @@ export const OPERATION_VARIABLES = {
   ),
   HTTP_TOKEN: variable(
     z.string().max(256).default(''),
-    'Bearer token for what changes something over HTTP (`PUT /voicemail/USER`). Unset: nothing does.',
+    'Bearer token for what changes something over HTTP (`PUT /voicemail/USER`, `POST /online`). Unset: nothing does.',
   ),
   LOG_LEVEL: variable(z.enum(LOG_LEVELS).default('info'), `One of ${LOG_LEVELS.join(', ')}.`),
 };
