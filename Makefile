@@ -2,7 +2,7 @@
 MAKEFLAGS += --jobs=2 --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test bench reference lint format peers clean
+.PHONY: help run demo test bench reference transcript lint format peers clean
 
 # A Node that came with its C headers compiles better-sqlite3 against those instead of fetching others.
 NODE_PREFIX := $(shell node -p 'path.resolve(process.execPath, "../..")')
@@ -21,7 +21,7 @@ SQLITE := node_modules/.sqlite-works
 BUILT := dist/.built
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: $(BUILT) $(SQLITE) ## Install, build, and serve
 	@exec node dist/src/main.js
@@ -40,6 +40,9 @@ bench: $(BUILT) $(SQLITE) peers ## Measure, with the peers beside
 reference: $(PACKAGES) ## Write the variables into README.md and .env.example
 	@node --import=tsx src/reference.ts
 	@npm run --silent format
+
+transcript: $(PACKAGES) $(SQLITE) ## Play the retrieval that docs/transcript.md shows, and write it there
+	@node --import=tsx test/transcript/main.ts
 
 lint: $(PACKAGES) ## Look for what the compiler lets pass
 	@npm run --silent lint

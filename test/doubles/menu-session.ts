@@ -1,7 +1,7 @@
 import { MsrpChat, chatOffer, pathOf } from './msrp-chat.ts';
 import type { PhoneDialog, SipPhone } from './sip-phone.ts';
 
-/** A chat session of an owner with her mailbox, whose client takes plain texts only. */
+/** A chat session with the mailbox, typed by hand. The client takes plain texts only, unless it is said otherwise. */
 export class MenuSession {
   readonly call: PhoneDialog;
   readonly chat: MsrpChat;
@@ -16,9 +16,10 @@ export class MenuSession {
     owner: SipPhone,
     mailbox: string,
     headers: Readonly<Record<string, string>> = {},
+    acceptTypes = 'text/plain',
   ): Promise<MenuSession> {
     const path = MsrpChat.localPath();
-    const sdp = chatOffer(path, { acceptTypes: 'text/plain' });
+    const sdp = chatOffer(path, { acceptTypes });
     const call = await owner.dialog(
       'INVITE',
       mailbox,

@@ -35,7 +35,7 @@ export const en: Phrases = {
   noTextsFrom: (who) => `There are no texts from ${who}.`,
   whoOf: (authors) => `Which one: ${authors.join(', ')}?`,
   deleted: (count) => `${texts(count)} deleted.`,
-  saved: (count) => `${texts(count)} kept until you delete them.`,
+  saved: (count) => `${texts(count)} kept until you delete ${count === 1 ? 'it' : 'them'}.`,
   noSuchNumber: (number) => `There is no text ${number}.`,
   nothingShownYet: 'Type new or old first: texts have numbers once you have seen them.',
   replied: (to) => `Sent to ${to}.`,
