@@ -24,9 +24,9 @@ export class PushIntake implements OnlineIntake {
   async online(registration: Registration): Promise<void> {
     const { store, wake, clock, logger } = this.#options;
     const now = clock.now();
-    const { user, methods } = registration;
+    const { user, name, methods } = registration;
     if (registration.until <= now) {
-      await this.offline(user);
+      await this.offline(user, name);
       return;
     }
     const until = Math.min(registration.until, now + PUSH_LIMITS.longestRegistration);
@@ -35,8 +35,8 @@ export class PushIntake implements OnlineIntake {
     wake();
   }
 
-  async offline(user: AddressOfRecord): Promise<void> {
-    await this.#options.store.unregistered(user);
+  async offline(user: AddressOfRecord, name?: string): Promise<void> {
+    await this.#options.store.unregistered(user, name);
     this.#options.logger.debug({ user: user.toString() }, 'offline');
   }
 }

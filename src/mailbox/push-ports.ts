@@ -27,8 +27,8 @@ export interface Registration {
 export interface OnlineIntake {
   /** She is; resolves after the commit. Telling it again is harmless. */
   online(registration: Registration): Promise<void>;
-  /** She is no more. */
-  offline(user: AddressOfRecord): Promise<void>;
+  /** She is no more; with a name, only where that registration is the one that is known: another phone of hers may be there. */
+  offline(user: AddressOfRecord, name?: string): Promise<void>;
 }
 
 /** Texts to be brought to a user who is online. */
@@ -53,8 +53,8 @@ export type PushOutcome =
 export interface PushStore {
   /** The user is online: a push is due when she has new texts, unless this same registration waits for its next attempt. */
   registered(registration: Registration, now: number): Promise<void>;
-  /** She is no more. */
-  unregistered(user: AddressOfRecord): Promise<void>;
+  /** She is no more; with a name, only where that is the registration that is kept. */
+  unregistered(user: AddressOfRecord, name?: string): Promise<void>;
   /** Takes due pushes that no living claim holds for `node`, until `until` (epoch ms), the longest due first. */
   claimPushes(
     claim: { readonly node: string; readonly until: number },

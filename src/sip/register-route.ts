@@ -49,7 +49,7 @@ export function registerRoute(options: RegisterRouteOptions): Route {
     }
     const seconds = Math.max(0, ...bindings.map(({ expires }) => expires));
     try {
-      if (seconds === 0) await options.users.offline(user);
+      if (seconds === 0) await options.users.offline(user, whoLeft(request, bindings));
       else {
         await options.users.online({
           user,
@@ -102,6 +102,11 @@ function bindingsOf(request: DrachtioRequest): Binding[] | undefined {
     if (contact === undefined) throw new SipRefusal(400, 'Unreadable Contact');
     return { ...contact, expires: deltaSeconds(parameter(contact, 'expires')) ?? usual };
   });
+}
+
+/** The registration that ends; undefined: all of hers, by `Contact: *` or by the registrar's word. */
+function whoLeft(request: DrachtioRequest, bindings: readonly Binding[]): string | undefined {
+  return bindings.length === 0 || isThirdParty(request) ? undefined : nameOf(request);
 }
 
 function isThirdParty(request: DrachtioRequest): boolean {

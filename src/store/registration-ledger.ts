@@ -34,12 +34,15 @@ export class RegistrationLedger implements PushStore {
     if (isDue) this.#onDue();
   }
 
-  async unregistered(user: AddressOfRecord): Promise<void> {
+  async unregistered(user: AddressOfRecord, name?: string): Promise<void> {
     await this.#database.transaction('keep that a user went', async (trx) => {
       const address: { id: number } | undefined = await trx('address')
         .where({ aor: user.toString() })
         .first('id');
-      if (address !== undefined) await trx('registration').where({ address_id: address.id }).delete();
+      if (address === undefined) return;
+      await trx('registration')
+        .where({ address_id: address.id, ...(name === undefined ? {} : { name }) })
+        .delete();
     });
   }
 

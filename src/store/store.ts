@@ -163,7 +163,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     saveTexts: (owner, ids) => deskWriter.saveTexts(owner, ids),
     keepListing: (owner, ids) => deskWriter.keepListing(owner, ids),
     registered: (registration, now) => registrations.registered(registration, now),
-    unregistered: (user) => registrations.unregistered(user),
+    unregistered: (user, name) => registrations.unregistered(user, name),
     claimPushes: (claim, now, limit) => registrations.claimPushes(claim, now, limit),
     settlePush: (node, push, outcome) => registrations.settlePush(node, push, outcome),
     nextPushAt: () => registrations.nextPushAt(),

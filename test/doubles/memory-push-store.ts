@@ -59,9 +59,10 @@ export class MemoryPushStore implements PushStore {
     this.#kept.set(key, kept);
   }
 
-  async unregistered(user: AddressOfRecord): Promise<void> {
+  async unregistered(user: AddressOfRecord, name?: string): Promise<void> {
     await this.#up();
-    this.#kept.delete(user.toString());
+    const kept = this.#kept.get(user.toString());
+    if (name === undefined || kept?.registration.name === name) this.#kept.delete(user.toString());
   }
 
   async claimPushes(

@@ -18,11 +18,13 @@ describe('a REGISTER that is passed on', () => {
   const clock = new FakeClock();
   let online: Registration[];
   let offline: string[];
+  let left: (string | undefined)[];
   let isDown: boolean;
 
   beforeEach(() => {
     online = [];
     offline = [];
+    left = [];
     isDown = false;
   });
 
@@ -32,8 +34,9 @@ describe('a REGISTER that is passed on', () => {
       online.push(registration);
       return Promise.resolve();
     },
-    offline: (user: AddressOfRecord): Promise<void> => {
+    offline: (user: AddressOfRecord, name?: string): Promise<void> => {
       offline.push(user.toString());
+      left.push(name);
       return Promise.resolve();
     },
   };
@@ -169,6 +172,8 @@ describe('a REGISTER that is passed on', () => {
       expect(status).to.equal(200);
       expect(headers).to.deep.equal({ Expires: '0' });
       expect(offline).to.deep.equal(['sip:alice@example.test']);
+      // The registrar speaks of all her phones.
+      expect(left).to.deep.equal([undefined]);
     });
   });
 
@@ -178,6 +183,14 @@ describe('a REGISTER that is passed on', () => {
     await register({ Contact: PHONE, Expires: '0' });
     expect(offline).to.have.length(3);
     expect(online).to.deep.equal([]);
+  });
+
+  it('that removes a phone’s contacts speaks of its registration, not of another phone’s; `*` of all', async () => {
+    await register({ Contact: PHONE });
+    const { name } = learnt();
+    await register({ Contact: PHONE, Expires: '0' });
+    await register({ Contact: '*', Expires: '0' });
+    expect(left).to.deep.equal([name, undefined]);
   });
 
   it('that only asks changes nothing', async () => {

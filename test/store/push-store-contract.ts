@@ -193,6 +193,17 @@ export function pushStoreContract(newUrl: () => Promise<string>): void {
       expect(await store.nextPushAt()).to.equal(null);
     });
 
+    it('is not forgotten when another phone of hers leaves', async () => {
+      await store.deposit(text());
+      await register({ name: 'desk' });
+      await register({ name: 'mobile' });
+      await store.unregistered(ALICE, 'desk');
+      expect(await claimOne()).to.include({ name: 'mobile' });
+      await store.unregistered(ALICE, 'mobile');
+      await store.releasePushes(NODE);
+      expect(await claim()).to.deep.equal([]);
+    });
+
     it('is not looked for where texts are brought to nobody', async () => {
       const plain = await openForTest(url, { clock });
       try {
