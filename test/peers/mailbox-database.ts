@@ -31,6 +31,17 @@ export function entityTagIn(folder: string, address: string): string | undefined
   return rows[0]?.entity_tag ?? undefined;
 }
 
+/** The words of the new texts of `address` in the same file, in the order in which they are handed over. */
+export function newTextsIn(folder: string, address: string): string[] {
+  const rows = read<{ content: Buffer }>(
+    folder,
+    'select content from message join mailbox on mailbox.id = mailbox_id ' +
+      'where aor = ? and read_at is null order by received_at, message.id',
+    address,
+  );
+  return rows.map(({ content }) => content.toString('utf8'));
+}
+
 function read<Row>(folder: string, query: string, ...values: string[]): Row[] {
   const database = new Database(path.join(folder, 'data/mailbox.db'), { readonly: true, timeout: BUSY });
   try {
