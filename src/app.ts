@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { prepareDeposits } from './app-deposits.ts';
 import { prepareDesk } from './app-desk.ts';
 import { certificate, startBuiltInEngine, startMsrp, wantsTls } from './app-listeners.ts';
 import { NO_LAMPS, OwnPublishers, builtInPresence, litLamps, publishing } from './app-presence.ts';
@@ -21,11 +22,7 @@ import { describeError } from './core/errors.ts';
 import type { Logger } from './core/logger.ts';
 import type { Metrics } from './core/metrics.ts';
 import type { Random } from './core/random.ts';
-import { readDeliverAt } from './mailbox/commands/deliver-at.ts';
-import { Deposits } from './mailbox/deposit.ts';
-import { OwnerProfiles } from './mailbox/owner-profiles.ts';
 import { PagerMode } from './mailbox/pager-mode.ts';
-import { Scheduling } from './mailbox/scheduling.ts';
 import { ACCEPTED_TYPES } from './mailbox/read-body.ts';
 import { Retrievals } from './mailbox/retrieval.ts';
 import { SessionMode } from './mailbox/session-mode.ts';
@@ -160,20 +157,7 @@ async function start(
   stops.push(() => followUp.stop());
   const retrievals = new Retrievals({ ...surroundings, store, node: config.NODE_NAME });
   await retrievals.begin();
-  const profiles = new OwnerProfiles({
-    store,
-    language: config.DEFAULT_LANGUAGE,
-    timeZone: config.TIME_ZONE,
-    autoReply: config.AUTO_REPLY,
-  });
-  const deposits = new Deposits({
-    ...surroundings,
-    store,
-    maxBytes: config.MESSAGE_MAX_BYTES,
-    ttl: ({ host }) => config.MESSAGE_TTL.of.get(host) ?? config.MESSAGE_TTL.usual,
-    receipts: config.RECEIPTS === 'on',
-    scheduling: new Scheduling({ read: readDeliverAt, profiles, maxSeconds: config.SCHEDULE_MAX_SECONDS }),
-  });
+  const { profiles, deposits } = prepareDeposits(config, surroundings, store);
   const notices = prepareNotices(config, surroundings, store, requests);
   stops.push(() => notices?.stop());
   const desk = prepareDesk(config, surroundings, { store, retrievals, profiles, deposits, requests });
@@ -222,6 +206,7 @@ async function start(
       displayed: followUp.displayed,
       notices,
       fullStatus: config.MAILBOX_FULL_STATUS,
+      keepHeaders: config.KEEP_HEADERS,
       maxBytes: config.MESSAGE_MAX_BYTES,
       pagerSenderFor: (request) =>
         new SipPagerSender(requests, config.MESSAGE_ACCOUNT, config.OUTBOUND_PROXY ?? previousHop(request)),

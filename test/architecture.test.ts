@@ -57,6 +57,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'app-voicemail.ts': ['*'],
   'app-presence.ts': ['*'],
   'app-registrations.ts': ['*'],
+  'app-deposits.ts': ['*'],
   'app-desk.ts': ['*'],
   'app-listeners.ts': ['*'],
   'app-web-socket.ts': ['*'],

@@ -1,6 +1,7 @@
 import { AddressOfRecord } from '../core/address-of-record.ts';
 import { MailboxError, describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Counter, Metrics } from '../core/metrics.ts';
 import type { Deposits } from './deposit.ts';
 
 /** An owner's answer to somebody who left her a text. */
@@ -43,6 +44,7 @@ export interface RepliesOptions {
   /** Served here. */
   readonly domains: ReadonlySet<string>;
   readonly logger: Logger;
+  readonly metrics: Metrics;
 }
 
 /** RFC 3261 §21.4: nobody was there to answer. Of 503 and 477 a proxy says so that cannot reach her phone. */
@@ -54,9 +56,11 @@ const ABSENT: ReadonlySet<number> = new Set([408, 477, 480, 503]);
  */
 export class Replies {
   readonly #options: RepliesOptions;
+  readonly #outcomes: Counter;
 
   constructor(options: RepliesOptions) {
     this.#options = options;
+    this.#outcomes = options.metrics.counter('replies_total', 'Replies of owners, by outcome', ['outcome']);
   }
 
   /** Longest reply, bytes of UTF-8. */
@@ -65,6 +69,12 @@ export class Replies {
   }
 
   async send(reply: Reply): Promise<ReplyOutcome> {
+    const outcome = await this.#send(reply);
+    this.#outcomes.add({ outcome });
+    return outcome;
+  }
+
+  async #send(reply: Reply): Promise<ReplyOutcome> {
     const { sender, domains, logger } = this.#options;
     const answer = await sender.send(reply);
     if (answer.status >= 200 && answer.status < 300) return 'sent';

@@ -1,6 +1,7 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import type { Command } from './commands/command.ts';
 import { describeTime } from './commands/describe-time.ts';
@@ -29,6 +30,7 @@ export interface DeskOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: Metrics;
 }
 
 /** One thing an owner asks for, and all it takes to do it. */

@@ -1,3 +1,4 @@
+import type { Counter } from '../core/metrics.ts';
 import type { Command, Mistake } from './commands/command.ts';
 import { parseCommand } from './commands/parse-command.ts';
 import { block, showBlocked, unblock } from './desk-blocking.ts';
@@ -39,9 +40,13 @@ export type DeskWork = Pick<Desk, 'understand' | 'run' | 'notUnderstood' | 'fetc
 /** Where owners handle their mailboxes: does what their words ask for, whatever way they came. */
 export class Desk {
   readonly #options: DeskOptions;
+  readonly #commands: Counter;
 
   constructor(options: DeskOptions) {
     this.#options = options;
+    this.#commands = options.metrics.counter('commands_total', 'What owners asked for, by command', [
+      'command',
+    ]);
   }
 
   /** What the words ask for, in her language. @throws StoreUnavailable */
@@ -58,6 +63,7 @@ export class Desk {
   async run(visitor: Visitor, words: string, visit: Visit): Promise<DeskOutcome> {
     const task = await this.#task(visitor, visit);
     const command = parseCommand(words, task.profile.phrases.language);
+    this.#commands.add({ command: command.kind.replaceAll(' ', '_') });
     if (command.kind === 'unknown') return 'unknown';
     if (command.kind === 'usage') {
       await visit.say(task.profile.phrases.usage(command.example));

@@ -83,7 +83,8 @@ export class PagerMode {
     const words = this.#options.desk === undefined ? '' : sent.trim();
     const key = visitor.owner.toString();
     const message = `${key} ${id}`;
-    if (this.#taken.has(message)) return;
+    // A fetch does no harm done twice.
+    if (words !== '' && this.#taken.has(message)) return;
     const turns = this.#underWay.get(key);
     // A fetch takes what comes meanwhile too; words that wait are not done twice.
     const isThere = words === '' ? turns?.words.includes(words) : turns?.words.slice(1).includes(words);
