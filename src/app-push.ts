@@ -40,6 +40,7 @@ function chatCaller(
     dialogs: agent,
     chats,
     proxy: config.OUTBOUND_PROXY,
+    headers: config.PUSH_HEADERS,
     newSessionId: () => surroundings.random.bytes(4).readUInt32BE(0),
     maxBytes: config.MESSAGE_MAX_BYTES,
   });
@@ -79,6 +80,7 @@ export function preparePush(
         requests,
         proxy: config.OUTBOUND_PROXY,
         assertsIdentity: config.PUSH_FROM === 'author',
+        headers: config.PUSH_HEADERS,
       });
       pushes ??= startPushes({
         ...surroundings,
@@ -88,6 +90,7 @@ export function preparePush(
         pager,
         account: config.MESSAGE_ACCOUNT,
         pushFrom: config.PUSH_FROM,
+        keptHeaders: config.KEEP_HEADERS,
         attempts: config.PUSH_ATTEMPTS,
         node: config.NODE_NAME,
       });

@@ -71,6 +71,27 @@ describe('a user who comes online', () => {
     expect(first?.body).to.match(/^Bob <sip:bob@example\.test>, .* UTC: one$/);
   });
 
+  it('is brought what the operator keeps of their headers, and adds to them; nobody else adds any', async () => {
+    await open({ KEEP_HEADERS: 'X-Case, X-Colour', PUSH_HEADERS: 'X-Offline: yes' });
+    const headers = { 'X-Case': '42; open', 'X-Other': 'gone' };
+    expect((await bob.message(ALICE, 'with headers', headers)).startLine).to.contain('200');
+    const smuggling = [
+      'NS: sip-header <urn:uuid:0b6d3c52-7f1e-4c0a-8f52-2d0f5f6a9e11>',
+      'sip-header.X-Colour: red',
+      ...['', 'Content-Type: text/plain', '', 'smuggled'],
+    ].join('\r\n');
+    const type = { 'Content-Type': 'message/cpim' };
+    expect((await bob.message(ALICE, smuggling, type)).startLine).to.contain('200');
+    await register(alice);
+    await seen(() => messages(alice).length === 2);
+    const names = ['X-Case', 'X-Colour', 'X-Other', 'X-Offline'];
+    expect(messages(alice).map((message) => names.map((name) => message.header(name) ?? ''))).to.deep.equal([
+      ['42; open', '', '', 'yes'],
+      ['', '', '', 'yes'],
+    ]);
+    expect(messages(alice).map((message) => message.header('Contact'))).to.deep.equal([undefined, undefined]);
+  });
+
   it('is brought each text once when two phones of hers register at the same time', async () => {
     await open();
     const other = await SipPhone.open({ address: ALICE, server: running.udp });

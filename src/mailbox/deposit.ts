@@ -6,6 +6,8 @@ import type { Counter, Metrics } from '../core/metrics.ts';
 import { expiresAt } from './expiry.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
 import type { DepositStore, NewMessage, ReceiptRequest } from './ports.ts';
+import type { SipHeader } from './kept-headers.ts';
+import { withSipHeaders } from './kept-headers.ts';
 import type { TextBody } from './read-body.ts';
 import { UnsupportedText, readBody } from './read-body.ts';
 import type { Scheduling } from './scheduling.ts';
@@ -31,6 +33,8 @@ export interface IncomingText {
   readonly returnHop?: string | null;
   /** How long the sender wants it kept at most, seconds (RFC 3428 §6); null or left out: she did not say. */
   readonly expires?: number | null;
+  /** Headers of its MESSAGE that are kept with it, as KEEP_HEADERS says. */
+  readonly headers?: readonly SipHeader[];
   /**
    * When the sender wants it delivered, as she wrote it (X-Deliver-At); null or left out: what its message/cpim says, else at
    * once.
@@ -159,7 +163,7 @@ export class Deposits {
       receivedAt,
       expiresAt: expiresAt(receivedAt, { ttl: ttl(text.owner), expires }),
       deliverAt,
-      wrapper: this.#wrapperOf(body),
+      wrapper: this.#wrapperOf(body, text.headers ?? []),
       receipts: this.#receiptsFor(body, text.returnHop ?? null),
     };
     const outcome = await store.deposit(message);
@@ -180,7 +184,8 @@ export class Deposits {
     return await scheduling.dueAt(wanted, text.author, now);
   }
 
-  #wrapperOf({ wrapper }: TextBody): Buffer | null {
+  #wrapperOf({ wrapper: came }: TextBody, headers: readonly SipHeader[]): Buffer | null {
+    const wrapper = withSipHeaders(came, headers);
     if (wrapper === null) return null;
     const { bytes, kept } = keepWrapper(wrapper);
     if (kept !== 'whole') this.#cutWrappers.add({ kept });

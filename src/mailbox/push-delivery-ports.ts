@@ -1,6 +1,7 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import { MailboxError } from '../core/errors.ts';
 import type { OutgoingMessage } from '../msrp/session.ts';
+import type { SipHeader } from './kept-headers.ts';
 import type { PeerFormats } from './presentation.ts';
 
 /** Whom a request to a user who is online comes from and goes to. */
@@ -57,6 +58,8 @@ export interface PushPager {
       readonly writtenAt: number;
       /** '' for none. */
       readonly subject: string;
+      /** Headers of the MESSAGE the text came in that were kept with it. */
+      readonly headers?: readonly SipHeader[];
     },
   ): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { readableText } from '../im/text-line.ts';
 import { SendFailed } from '../msrp/errors.ts';
+import { sipHeadersOf } from './kept-headers.ts';
 import type { StoredMessage } from './ports.ts';
 import { PagerDeliveryFailed, TextRefused } from './ports.ts';
 import { cutIntoLines, presentAsLines } from './presentation.ts';
@@ -21,6 +22,8 @@ export interface CourierOptions {
   readonly registration: Pick<Registration, 'user' | 'hop'>;
   readonly pushFrom: PushFrom;
   readonly account: AddressOfRecord;
+  /** Names of headers kept with texts: KEEP_HEADERS. */
+  readonly keptHeaders?: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -57,7 +60,7 @@ export class MessageCourier implements Courier {
   }
 
   async #send(message: StoredMessage): Promise<void> {
-    const { registration, account } = this.#options;
+    const { registration, account, keptHeaders = [] } = this.#options;
     const target = targetOf(message, registration, this.#options);
     const writtenAt = message.sentAt ?? message.receivedAt;
     const isInOwnName = target.from !== account.toString();
@@ -65,9 +68,10 @@ export class MessageCourier implements Courier {
       ? cutIntoLines(readableText(message.contentType, message.content), this.#pager.maxBytes)
       : presentAsLines(message, this.#pager.maxBytes);
     const subject = isInOwnName ? message.subject : '';
+    const headers = sipHeadersOf(message.wrapper, keptHeaders);
     try {
       for (const content of bodies) {
-        await this.#pager.send(target, { contentType: PLAIN, content, writtenAt, subject });
+        await this.#pager.send(target, { contentType: PLAIN, content, writtenAt, subject, headers });
       }
     } catch (cause) {
       const isOfThisText =

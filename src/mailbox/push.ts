@@ -40,6 +40,8 @@ export interface PushesOptions {
   readonly pager: PushPager;
   readonly account: AddressOfRecord;
   readonly pushFrom: PushFrom;
+  /** Names of headers kept with texts: KEEP_HEADERS. */
+  readonly keptHeaders?: readonly string[];
   /** How often a push is tried. */
   readonly attempts: number;
   /** This node's name among those that share the database. */
@@ -292,8 +294,8 @@ class PushWorker implements Pushes {
   }
 
   #courier({ user, hop }: Push, way: PushWay): Courier {
-    const { caller, pager, pushFrom, account, clock, logger } = this.#options;
-    const options = { registration: { user, hop }, pushFrom, account, clock, logger };
+    const { caller, pager, pushFrom, keptHeaders = [], account, clock, logger } = this.#options;
+    const options = { registration: { user, hop }, pushFrom, keptHeaders, account, clock, logger };
     return way === 'chat' && caller !== undefined
       ? new ChatCourier(caller, options)
       : new MessageCourier(pager, options);

@@ -3,6 +3,7 @@ import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
+import type { SipHeader } from '../mailbox/kept-headers.ts';
 import type { CalledChat, ChatCaller, PushTarget } from '../mailbox/push-delivery-ports.ts';
 import { CallFailed } from '../mailbox/push-delivery-ports.ts';
 import type { ChatTransport, PreparedChat } from '../mailbox/session-mode.ts';
@@ -18,6 +19,7 @@ import { OWN_MESSAGE_HEADER } from './loop.ts';
 import { formatNameAddress } from './name-address.ts';
 import { ALLOW } from './options-route.ts';
 import { OwnDescription } from './own-description.ts';
+import { headerMap } from './push-pager.ts';
 import type { RequestSender } from './request-sender.ts';
 import { sdpOf } from './sdp-body.ts';
 import { answeredInterval } from './session-interval.ts';
@@ -31,6 +33,8 @@ export interface SipChatCallerOptions {
   readonly chats: ChatSessions & { readonly stopping: AbortSignal };
   /** SIP URI of the operator's proxy; undefined: the hop that told that she is online, else her own domain. */
   readonly proxy: string | undefined;
+  /** Added to each INVITE: PUSH_HEADERS. */
+  readonly headers?: readonly SipHeader[];
   /** Number for the o= line of our SDP. */
   readonly newSessionId: () => number;
   /** Longest text we take, bytes. */
@@ -103,7 +107,7 @@ export class SipChatCaller implements ChatCaller {
       const response = await requests.request(target.to.toString(), {
         method: 'INVITE',
         ...(proxy === null ? {} : { proxy }),
-        headers: inviteHeaders(target),
+        headers: { ...headerMap(this.#options.headers ?? []), ...inviteHeaders(target) },
         body: own.offer(),
         signal: chats.stopping,
       });

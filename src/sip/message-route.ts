@@ -16,8 +16,9 @@ import { automaticSigns } from './automatic-signs.ts';
 import { receivedBody } from './body.ts';
 import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioRequest } from './drachtio.ts';
-import { RETRY_AFTER_SECONDS } from './limits.ts';
+import { RETRY_AFTER_SECONDS, SIP_LIMITS } from './limits.ts';
 import { isOwnMessage, ownMessageRefusal } from './loop.ts';
+import { headerSafe } from './name-address.ts';
 import { SipRefusal, unavailable } from './refusal.ts';
 import { transportIdOf } from './transport-id.ts';
 import { visitorOf } from './visitor.ts';
@@ -31,6 +32,8 @@ export interface MessageRouteOptions {
   readonly notices: Pick<SenderNotices, 'kept'> | undefined;
   /** Status that refuses a text to a full mailbox. */
   readonly fullStatus: number;
+  /** Names of headers kept with a text: KEEP_HEADERS. */
+  readonly keepHeaders?: readonly string[];
   /** Longest body after decompression, bytes. */
   readonly maxBytes: number;
   /** A sender of MESSAGEs through the proxy that `request` came from, or the operator's. */
@@ -69,7 +72,7 @@ function tellOf(
 async function deposit(
   request: DrachtioRequest,
   { owner, caller, returnHop }: DepositAdmission,
-  { deposits, maxBytes, fullStatus }: MessageRouteOptions,
+  { deposits, maxBytes, fullStatus, keepHeaders = [] }: MessageRouteOptions,
 ): Promise<TakenText> {
   const content = await receivedBody(request, maxBytes);
   try {
@@ -85,6 +88,10 @@ async function deposit(
       returnHop,
       expires: deltaSeconds(request.get('Expires')) ?? null,
       deliverAt: request.get('X-Deliver-At') ?? null,
+      headers: keepHeaders.flatMap((name) => {
+        const value = request.get(name);
+        return value === undefined ? [] : [{ name, value: headerSafe(value, SIP_LIMITS.headerValue) }];
+      }),
     });
   } catch (error) {
     if (error instanceof MailboxFull) throw new SipRefusal(fullStatus, 'Mailbox full');

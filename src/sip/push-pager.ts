@@ -1,4 +1,5 @@
 import { PagerDeliveryFailed } from '../mailbox/ports.ts';
+import type { SipHeader } from '../mailbox/kept-headers.ts';
 import type { PushPager, PushTarget } from '../mailbox/push-delivery-ports.ts';
 import type { DrachtioResponse, HeaderMap } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
@@ -12,6 +13,8 @@ export interface SipPushPagerOptions {
   readonly proxy: string | undefined;
   /** Vouch for whom From names (RFC 3325): texts come from their authors. */
   readonly assertsIdentity: boolean;
+  /** Added to each: PUSH_HEADERS. */
+  readonly headers?: readonly SipHeader[];
 }
 
 type Body = Parameters<PushPager['send']>[1];
@@ -44,10 +47,14 @@ export class SipPushPager implements PushPager {
     }
   }
 
-  #headers({ to, from, fromName }: PushTarget, { contentType, writtenAt, subject }: Body): HeaderMap {
+  #headers(
+    { to, from, fromName }: PushTarget,
+    { contentType, writtenAt, subject, headers = [] }: Body,
+  ): HeaderMap {
     const date = sipDate(writtenAt);
     const identity = formatNameAddress({ displayName: fromName, uri: from });
     return {
+      ...headerMap([...(this.#options.headers ?? []), ...headers]),
       From: identity,
       To: `<${to.toString()}>`,
       'Content-Type': contentType,
@@ -58,6 +65,13 @@ export class SipPushPager implements PushPager {
       ...OWN_MESSAGE_HEADER,
     };
   }
+}
+
+/** As they may stand in a request. */
+export function headerMap(headers: readonly SipHeader[]): HeaderMap {
+  return Object.fromEntries(
+    headers.map(({ name, value }) => [name, headerSafe(value, SIP_LIMITS.headerValue)]),
+  );
 }
 
 /** RFC 3841 §9.1: a user with two phones shall not get a text on both. */

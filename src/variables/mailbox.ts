@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parsed, secondsByDomain, timeZone } from './values.ts';
+import { headerName, listOf, noneOr, parsed, secondsByDomain, timeZone } from './values.ts';
 import { ON_OFF, count, variable } from './variable.ts';
 
 /** Mailboxes: what they hold, for how long, and how they speak to owners and senders. */
@@ -33,6 +33,15 @@ export const MAILBOX_VARIABLES = {
       .default('0')
       .transform(parsed(secondsByDomain, 'seconds, and DOMAIN=SECONDS for domains of their own, by commas')),
     'How long a text is kept that its owner does not fetch, seconds; 0: until she does. `604800,example.org=86400` says it for a domain of its own. A sender may set less by `Expires`.',
+  ),
+  KEEP_HEADERS: variable(
+    z
+      .string()
+      .default('')
+      .transform(
+        parsed(noneOr(listOf(headerName)), 'names of headers that are not ours to write, by commas'),
+      ),
+    'Headers of a MESSAGE that are kept with its text, by commas: they are in the MESSAGE that brings it, and among the headers of message/cpim where it is fetched.',
   ),
   READ_RETENTION: variable(
     count(0, 315_360_000).default(604_800),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { optional, sipUri } from './values.ts';
+import { header, listOf, noneOr, optional, parsed, sipUri } from './values.ts';
 import { count, variable } from './variable.ts';
 
 /** Bringing texts to users who come online. */
@@ -15,6 +15,15 @@ export const PUSH_VARIABLES = {
   PUSH_ATTEMPTS: variable(
     count(1, 100).default(8),
     'How often bringing texts is tried, at growing distances, until the user registers anew.',
+  ),
+  PUSH_HEADERS: variable(
+    z
+      .string()
+      .default('')
+      .transform(
+        parsed(noneOr(listOf(header)), 'NAME: VALUE of headers that are not ours to write, by commas'),
+      ),
+    'Headers added to the calls and MESSAGEs that bring texts, e.g. `X-Offline: yes`, by commas.',
   ),
   REG_EVENT_SERVER: variable(
     z.string().default('').transform(optional(sipUri, 'a SIP URI')),

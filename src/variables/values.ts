@@ -153,3 +153,19 @@ export function timeZone(text: string): string | undefined {
     return undefined;
   }
 }
+
+/** Headers that SIP itself, or we, write: nobody else's to set. */
+const OWN_HEADERS =
+  /^(via|v|from|f|to|t|call-id|i|cseq|contact|m|max-forwards|route|record-route|content-.*|c|l|e|(proxy-)?(authorization|authenticate|require)|www-authenticate|require|k|supported|allow|date|subject|s|p-asserted-identity|p-preferred-identity|request-disposition|x-text-mailbox-delivery)$/i;
+
+/** The name of a SIP header (RFC 3261 §25.1: a token) that may be added to requests of ours. */
+export function headerName(text: string): string | undefined {
+  return /^[A-Za-z0-9\-.!%*_+`'~]{1,64}$/.test(text) && !OWN_HEADERS.test(text) ? text : undefined;
+}
+
+/** `NAME: VALUE`, of visible ASCII. */
+export function header(text: string): { readonly name: string; readonly value: string } | undefined {
+  const [, first = '', value = ''] = /^([^:\s]+)\s*:\s*([\x20-\x7e]{1,200})$/.exec(text) ?? [];
+  const name = headerName(first);
+  return name === undefined ? undefined : { name, value };
+}
