@@ -39,18 +39,17 @@ export function sipHeadersOf(wrapper: Buffer | null, names: readonly string[]): 
   });
 }
 
+/** Names are read in any case, and without NS too: whoever writes our prefix is believed nothing of it. */
 function withoutSipHeaders(wrapper: CpimMessage): CpimMessage {
-  const prefixes = [...wrapper.namespaces].flatMap(([prefix, uri]) =>
-    uri.toLowerCase() === NAMESPACE || prefix === PREFIX ? [prefix.toLowerCase()] : [],
-  );
-  if (prefixes.length === 0) return wrapper;
+  const prefixes = new Set([PREFIX]);
+  for (const [prefix, uri] of wrapper.namespaces) {
+    if (uri.toLowerCase() === NAMESPACE) prefixes.add(prefix.toLowerCase());
+  }
   const isOurs = (name: string): boolean =>
-    prefixes.some((prefix) => name.toLowerCase().startsWith(`${prefix}.`));
+    [...prefixes].some((prefix) => name.toLowerCase().startsWith(`${prefix}.`));
   return {
     ...wrapper,
-    namespaces: new Map(
-      [...wrapper.namespaces].filter(([prefix]) => !prefixes.includes(prefix.toLowerCase())),
-    ),
+    namespaces: new Map([...wrapper.namespaces].filter(([prefix]) => !prefixes.has(prefix.toLowerCase()))),
     headers: wrapper.headers.filter(({ name }) => !isOurs(name)),
     require: wrapper.require.filter((name) => !isOurs(name)),
   };
