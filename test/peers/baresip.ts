@@ -17,6 +17,8 @@ export interface BaresipOptions {
   proxyPort: number;
   /** The user part of the account; its domain is example.test. */
   user: string;
+  /** Its password, where the proxy asks for one (MD5). */
+  password?: string;
   /** How it speaks to the proxy. Default: udp. */
   transport?: 'udp' | 'tcp';
   /** To whom it may write: it writes to contacts only. Default: the mailbox, sip:mailbox@example.test. */
@@ -162,7 +164,11 @@ class Phone implements Baresip {
   async register(): Promise<void> {
     const aor = `sip:${this.#options.user}@example.test`;
     const proxy = `sip:127.0.0.1:${this.#options.proxyPort};transport=${this.#options.transport ?? 'udp'}`;
-    await this.#command('uanew', `<${aor}>;auth_pass=none;outbound="${proxy}";regint=300;pubint=0;mwi=yes`);
+    const password = this.#options.password ?? 'none';
+    await this.#command(
+      'uanew',
+      `<${aor}>;auth_pass=${password};outbound="${proxy}";regint=300;pubint=0;mwi=yes`,
+    );
     await until(
       `${aor} is registered`,
       DEADLINE,
