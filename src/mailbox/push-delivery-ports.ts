@@ -17,7 +17,7 @@ export interface PushTarget {
 
 /** Why a call to a user did not come to a chat. */
 export class CallFailed extends MailboxError {
-  /** SIP status, or 0 when nobody answered. */
+  /** SIP status, 408 too when it rang for too long; 0 when nothing came back at all. */
   readonly status: number;
 
   constructor(status: number, reason: string, options?: { cause?: unknown }) {

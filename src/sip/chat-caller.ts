@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { DeadlineExceeded } from '../core/deadline.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
@@ -197,6 +198,8 @@ function putDown(dialog: CallDialog, { status, message }: CallFailed, logger: Lo
     .catch((error: unknown) => logger.info({ error: describeError(error) }, 'BYE not answered'));
 }
 
+/** RFC 3261 §21.4.9: one that we gave up because it rang for too long is what a proxy that gives up first calls 408. */
 function noAnswer(cause: unknown): CallFailed {
-  return cause instanceof CallFailed ? cause : new CallFailed(0, describeError(cause), { cause });
+  if (cause instanceof CallFailed) return cause;
+  return new CallFailed(cause instanceof DeadlineExceeded ? 408 : 0, describeError(cause), { cause });
 }
