@@ -49,6 +49,8 @@ export class Sweeper {
 
   /** Something may be due sooner than it was: looks again, no sooner than a rest after the latest look. */
   wake(): void {
+    // Once is enough: each would begin the rest anew, for ever where the clock was put back.
+    if (this.#wasWoken) return;
     this.#wasWoken = true;
     // A store that is down gets no more tries than it does by itself.
     if (!this.#isResting || this.#failures > 0) return;

@@ -109,6 +109,18 @@ describe('the sweep of scheduled texts', () => {
     expect(texts.looks).to.be.within(2, 3);
   });
 
+  it('is not put off by those that wake it, though the clock was put back', async () => {
+    await start();
+    clock.putBack(3_600_000);
+    texts.looks = 0;
+    for (let i = 0; i < 100; i++) {
+      keep(0);
+      await clock.advance(SCHEDULE_LIMITS.gap / 10);
+    }
+    expect(texts.looks).to.be.within(9, 10);
+    expect(texts.due.length).to.be.at.most(10);
+  });
+
   it('finds in time what another node kept before it died', async () => {
     await start();
     texts.due.push(clock.now() + 50);
