@@ -1,5 +1,6 @@
 import type { Surroundings } from './app.ts';
 import type { Config } from './config.ts';
+import type { AddressOfRecord } from './core/address-of-record.ts';
 import type { ChatCaller } from './mailbox/push-delivery-ports.ts';
 import { PushIntake } from './mailbox/push-intake.ts';
 import type { OnlineIntake, PushStore } from './mailbox/push-ports.ts';
@@ -24,6 +25,8 @@ export interface TextPush {
   start(): void;
   /** A push may be due. */
   wake(): void;
+  /** A text came for `user`. */
+  textCame(user: AddressOfRecord): void;
   stop(): Promise<void>;
 }
 
@@ -60,7 +63,14 @@ export function preparePush(
 ): TextPush {
   if (config.DELIVERY === 'mailbox') {
     const nothing = (): void => undefined;
-    return { users: undefined, routes: {}, start: nothing, wake: nothing, stop: () => Promise.resolve() };
+    return {
+      users: undefined,
+      routes: {},
+      start: nothing,
+      wake: nothing,
+      textCame: nothing,
+      stop: () => Promise.resolve(),
+    };
   }
   const { store, retrievals, requests } = parts;
   let pushes: Pushes | undefined;
@@ -96,6 +106,7 @@ export function preparePush(
       });
     },
     wake,
+    textCame: (user) => users.textCame(user),
     stop: async () => {
       await pushes?.stop();
     },

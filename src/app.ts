@@ -111,6 +111,7 @@ async function start(
     onSummaryDirty: (owner) => {
       lamp.publisher?.wake();
       lamp.voicemail?.wake();
+      texts.push?.textCame(owner);
       texts.registrations?.wake(owner);
     },
     onPushDue: () => texts.push?.wake(),

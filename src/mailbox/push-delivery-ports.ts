@@ -26,6 +26,13 @@ export class CallFailed extends MailboxError {
   }
 }
 
+/** Nothing was sent at all: no SIP server is connected, or as many chats run as may. That says nothing of the phone. */
+export class NothingSent extends MailboxError {
+  constructor(options: { cause: unknown }) {
+    super('NOTHING_SENT', 'nothing can be sent now', options);
+  }
+}
+
 /** A chat session in a call of ours that was answered. */
 export interface CalledChat {
   /** What the phone takes, as its answer says. */
@@ -41,7 +48,7 @@ export interface CalledChat {
 
 /** Calls users for a chat: INVITE with an MSRP offer. */
 export interface ChatCaller {
-  /** Resolves when the call is answered and the session stands: from here on texts can be sent. @throws CallFailed */
+  /** Resolves when the call is answered and the session stands: from here on texts can be sent. @throws CallFailed, NothingSent */
   call(target: PushTarget): Promise<CalledChat>;
 }
 
@@ -49,7 +56,7 @@ export interface ChatCaller {
 export interface PushPager {
   /** Longest body it takes, bytes of UTF-8. */
   readonly maxBytes: number;
-  /** Resolves when the phone answered 2xx. `writtenAt`: epoch ms, for the Date header. @throws PagerDeliveryFailed */
+  /** Resolves when the phone answered 2xx. `writtenAt`: epoch ms, for the Date header. @throws PagerDeliveryFailed, NothingSent */
   send(
     target: PushTarget,
     body: {

@@ -101,18 +101,23 @@ interface ChatRun {
 export class ChatCourier implements Courier {
   readonly #options: CourierOptions;
   readonly #caller: ChatCaller;
+  readonly #mostCalls: number;
+  #calls = 0;
   #run: ChatRun | undefined;
   /** Ends with the text that was cut into several messages last. */
   #cutText: Promise<unknown> = Promise.resolve();
   #failure: Error | undefined;
 
-  constructor(caller: ChatCaller, options: CourierOptions) {
+  /** @param mostCalls texts after as many calls are refused, from the first on that needs another */
+  constructor(caller: ChatCaller, options: CourierOptions, mostCalls = Infinity) {
     this.#caller = caller;
     this.#options = options;
+    this.#mostCalls = mostCalls;
   }
 
   deliver(message: StoredMessage): Promise<void> {
     const run = this.#runFor(message);
+    if (run === undefined) return Promise.reject(new TextRefused());
     const delivery = this.#deliver(message, run).catch((cause: unknown) => {
       if (isOfThisText(cause)) throw new TextRefused({ cause });
       const failure = cause instanceof Error ? cause : new Error(String(cause));
@@ -127,11 +132,16 @@ export class ChatCourier implements Courier {
     if (this.#run !== undefined) await this.#hangUp(this.#run);
   }
 
-  #runFor(message: StoredMessage): ChatRun {
+  /** Undefined when that would be a call too many. */
+  #runFor(message: StoredMessage): ChatRun | undefined {
     const { registration } = this.#options;
     const target = targetOf(message, registration, this.#options);
     const before = this.#run;
+    // None overtakes one that was refused a call.
+    if (this.#calls > this.#mostCalls) return undefined;
     if (before?.target.from === target.from) return before;
+    this.#calls++;
+    if (this.#calls > this.#mostCalls) return undefined;
     const chat = this.#call(target, before);
     // Whoever delivers in it is told; there may be nobody.
     chat.catch(() => undefined);

@@ -16,10 +16,16 @@ export const PUSH_LIMITS = {
   backoff: { first: 2_000, ceiling: 900_000 },
   /** How long it is known of a phone that it takes no chats, and of how many. */
   withoutChat: { lasts: 3_600_000, most: 10_000 },
+  /** Calls in one push, where each author calls in her own name; what is left goes by MESSAGE. */
+  calls: 5,
+  /** Pause before anything is tried again when nothing can be sent: no SIP server, or as many chats as may be. */
+  notSent: 5_000,
   /** Longest wait for a phone to answer that a call of ours ends. */
   hangUp: 5_000,
   /** How often registrations that are over are forgotten, and how many at one time. */
   forgetting: { every: 60_000, batch: 500 },
+  /** Users who are online and have no mailbox yet that one node keeps in mind. */
+  withoutMailbox: 100_000,
   /** A registration is taken to end after this, whatever it says: 30 days. */
   longestRegistration: 30 * 24 * 3_600_000,
   /** Back-off after the store failed: first and longest pause. */

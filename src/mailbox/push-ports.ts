@@ -37,13 +37,20 @@ export interface Push extends Registration {
   readonly attempts: number;
 }
 
-/** What became of a push. `over`: nothing is left to bring, or no more is tried until she registers anew or a text comes. */
+/**
+ * What became of a push.
+ *   over     nothing is left to bring
+ *   refused  her phone does not take what is left: no more is tried until she registers anew or a text comes
+ *   failed   an attempt in vain
+ *   put off  it was none: it says nothing of her phone
+ */
 export type PushOutcome =
-  | { readonly kind: 'over' }
+  | { readonly kind: 'over' | 'refused' }
   | {
       readonly kind: 'failed';
       /** When to try again, epoch ms; null: not with this registration. */ readonly retryAt: number | null;
-    };
+    }
+  | { readonly kind: 'put off'; /** Epoch ms. */ readonly until: number };
 
 /**
  * Who is online, and to whom texts are to be brought: kept in the database, so that a push that a crash broke off goes on. A push
@@ -51,8 +58,11 @@ export type PushOutcome =
  * Only users with a mailbox are kept. Every method throws {@link StoreUnavailable}.
  */
 export interface PushStore {
-  /** The user is online: a push is due when she has new texts, unless this same registration waits for its next attempt. */
-  registered(registration: Registration, now: number): Promise<void>;
+  /**
+   * The user is online: a push is due when she has new texts, unless this same registration waits for its next attempt. False: she has
+   * no mailbox, and nothing is kept.
+   */
+  registered(registration: Registration, now: number): Promise<boolean>;
   /** She is no more; with a name, only where that is the registration that is kept. */
   unregistered(user: AddressOfRecord, name?: string): Promise<void>;
   /** Takes due pushes that no living claim holds for `node`, until `until` (epoch ms), the longest due first. */

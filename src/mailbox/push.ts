@@ -1,25 +1,17 @@
-import type { AddressOfRecord } from '../core/address-of-record.ts';
 import { backoff } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { pause } from '../core/clock.ts';
 import { withDeadline } from '../core/deadline.ts';
-import { MailboxError, describeError } from '../core/errors.ts';
+import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { Lookout } from '../core/lookout.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
-import { PagerDeliveryFailed } from './ports.ts';
-import type { Courier } from './push-delivery.ts';
-import { ChatCourier, MessageCourier } from './push-delivery.ts';
-import type { ChatCaller, PushPager } from './push-delivery-ports.ts';
-import { CallFailed } from './push-delivery-ports.ts';
-import type { PushFrom } from './push-identity.ts';
+import type { AttemptOutcome, PushAttemptsOptions } from './push-attempt.ts';
+import { PushAttempts } from './push-attempt.ts';
 import { PUSH_LIMITS } from './push-limits.ts';
-import type { PushWay } from './push-policy.ts';
-import { nextAttempt, verdictOnCall, verdictOnMessage, waysTo } from './push-policy.ts';
+import { nextAttempt } from './push-policy.ts';
 import type { Push, PushOutcome, PushStore } from './push-ports.ts';
-import { Recently } from './recently.ts';
-import type { Retrievals } from './retrieval.ts';
 
 /** Brings texts to users who are online. */
 export interface Pushes {
@@ -29,27 +21,16 @@ export interface Pushes {
   stop(): Promise<void>;
 }
 
-export interface PushesOptions {
+export interface PushesOptions extends PushAttemptsOptions {
   readonly store: Pick<
     PushStore,
     'claimPushes' | 'settlePush' | 'nextPushAt' | 'releasePushes' | 'forgetRegistrations'
   >;
-  readonly retrievals: Pick<Retrievals, 'run'>;
-  /** Undefined: no chats are had here, and every text goes by MESSAGE. */
-  readonly caller: ChatCaller | undefined;
-  readonly pager: PushPager;
-  readonly account: AddressOfRecord;
-  readonly pushFrom: PushFrom;
-  /** Names of headers kept with texts: KEEP_HEADERS. */
-  readonly keptHeaders?: readonly string[];
   /** How often a push is tried. */
   readonly attempts: number;
   /** This node's name among those that share the database. */
   readonly node: string;
-  readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
 }
 
 /** Starts to bring what is due, beginning with what an earlier run of this node left. */
@@ -57,25 +38,6 @@ export function startPushes(options: PushesOptions): Pushes {
   const worker = new PushWorker(options);
   worker.wake();
   return worker;
-}
-
-/**
- * What came of one attempt.
- *   brought      all new texts are hers
- *   nothing new  there was none
- *   refused      her phone does not take what is left, in any way
- *   no way       her phone takes neither chats nor MESSAGEs
- *   elsewhere    a retrieval of hers, or a push to another address of hers, hands them over
- *   failed       nobody answered, or not now
- *   passed over  goes on with the next claim: we stop, or this one is nearly over
- */
-type Outcome = 'brought' | 'nothing new' | 'refused' | 'no way' | 'elsewhere' | 'failed' | 'passed over';
-
-/** A text is not begun any more: the program stops, or the claim is nearly over. */
-class PushBrokenOff extends MailboxError {
-  constructor() {
-    super('PUSH_BROKEN_OFF', 'the push goes on later');
-  }
 }
 
 /**
@@ -94,14 +56,14 @@ class PushBrokenOff extends MailboxError {
 class PushWorker implements Pushes {
   readonly #options: PushesOptions;
   readonly #outcomes: Counter;
-  readonly #texts: Counter;
   readonly #inFlightGauge: Gauge;
-  /** Registrations whose phone takes no chats. */
-  readonly #withoutChat: Recently;
+  readonly #attempts: PushAttempts;
   /** By user. */
   readonly #inFlight = new Map<string, Promise<void>>();
   readonly #lookout: Lookout;
   #storeRestsUntil = 0;
+  /** Till then nothing is claimed, for nothing can be sent. */
+  #restsUntil = 0;
   #storeFailures = 0;
   #settledIn = false;
   #forgotAt = -Infinity;
@@ -116,15 +78,12 @@ class PushWorker implements Pushes {
       earliest: (lastLook, now) => this.#earliestLook(lastLook, now),
       longestWait: PUSH_LIMITS.pollCeiling,
     });
-    this.#withoutChat = new Recently({ clock, ...PUSH_LIMITS.withoutChat });
+    this.#attempts = new PushAttempts(options);
     this.#outcomes = metrics.counter(
       'pushes_total',
       'Attempts to bring new texts to a user who is online, by what came of it',
       ['outcome'],
     );
-    this.#texts = metrics.counter('texts_pushed_total', 'Texts brought to users who are online, by the way', [
-      'by',
-    ]);
     this.#inFlightGauge = metrics.gauge('pushes_in_flight', 'Users to whom texts are being brought');
   }
 
@@ -157,9 +116,10 @@ class PushWorker implements Pushes {
 
   /** A clock that was put back must not make us wait until it is again what it was. */
   #earliestLook(lastLook: number, now: number): number {
-    const { lookGap, storeBackoff } = PUSH_LIMITS;
+    const { lookGap, storeBackoff, notSent } = PUSH_LIMITS;
     return Math.max(
       Math.min(lastLook + lookGap, now + lookGap),
+      Math.min(this.#restsUntil, now + notSent),
       Math.min(this.#storeRestsUntil, now + storeBackoff.ceiling),
     );
   }
@@ -215,25 +175,47 @@ class PushWorker implements Pushes {
 
   /** Makes one attempt and writes down what came of it. Never rejects. */
   async #run(push: Push, claimedUntil: number): Promise<void> {
-    const { clock, random, logger, attempts: most } = this.#options;
+    const { logger } = this.#options;
     const fields = { user: push.user.toString(), attempts: push.attempts };
     const outcome = await this.#attempt(push, claimedUntil);
     this.#outcomes.add({ outcome: outcome.replaceAll(' ', '_') });
     logger.debug({ ...fields, outcome }, 'push tried');
-    if (outcome === 'passed over') {
-      // When we stop, the claim is freed with all others.
-      if (this.#stopped === undefined) {
-        await this.#settle(push, { kind: 'failed', retryAt: clock.now() }, claimedUntil);
-      }
-      return;
+    // When we stop, the claim is freed with all others.
+    if (outcome === 'passed over' && this.#stopped !== undefined) return;
+    const settled = this.#settlementOf(push, outcome);
+    if (settled.kind === 'failed' && settled.retryAt === null) {
+      logger.info(fields, 'texts could not be brought; no more is tried for now');
     }
-    if (outcome !== 'failed' && outcome !== 'elsewhere') {
-      await this.#settle(push, { kind: 'over' }, claimedUntil);
-      return;
+    await this.#settle(push, settled, claimedUntil);
+  }
+
+  async #attempt(push: Push, claimedUntil: number): Promise<AttemptOutcome> {
+    const { clock } = this.#options;
+    if (push.attempts === 0) await pause(clock, PUSH_LIMITS.settling);
+    const stopping = (): boolean => this.#stopped !== undefined;
+    const mayGoOn = (): boolean => !stopping() && clock.now() < claimedUntil - PUSH_LIMITS.claimMargin;
+    return await this.#attempts.attempt(push, { mayGoOn, stopping });
+  }
+
+  #settlementOf(push: Push, outcome: AttemptOutcome): PushOutcome {
+    const { clock, random, attempts: most } = this.#options;
+    const now = clock.now();
+    switch (outcome) {
+      case 'brought':
+      case 'nothing new':
+      case 'no way':
+        return { kind: 'over' };
+      case 'refused':
+        return { kind: 'refused' };
+      case 'passed over':
+        return { kind: 'put off', until: now };
+      case 'not sent':
+        this.#restsUntil = now + PUSH_LIMITS.notSent;
+        return { kind: 'put off', until: this.#restsUntil };
+      case 'failed':
+      case 'elsewhere':
+        return { kind: 'failed', retryAt: nextAttempt(push, most, now, random.fraction()) };
     }
-    const retryAt = nextAttempt(push, most, clock.now(), random.fraction());
-    if (retryAt === null) logger.info(fields, 'texts could not be brought; no more is tried for now');
-    await this.#settle(push, { kind: 'failed', retryAt }, claimedUntil);
   }
 
   /** A database that fails for a moment must not hold the next attempt up until the claim lapses. */
@@ -251,69 +233,4 @@ class PushWorker implements Pushes {
       await pause(clock, PUSH_LIMITS.settleRetry);
     }
   }
-
-  async #attempt(push: Push, claimedUntil: number): Promise<Outcome> {
-    const { clock, caller } = this.#options;
-    if (push.attempts === 0) await pause(clock, PUSH_LIMITS.settling);
-    const mayGoOn = (): boolean =>
-      this.#stopped === undefined && clock.now() < claimedUntil - PUSH_LIMITS.claimMargin;
-    const ways = waysTo(push.methods, caller !== undefined && !this.#withoutChat.has(phoneOf(push)));
-    let outcome: Outcome = 'no way';
-    for (const way of ways) {
-      if (!mayGoOn()) return 'passed over';
-      outcome = await this.#bring(push, way, mayGoOn);
-      if (outcome !== 'no way' && outcome !== 'refused') return outcome;
-    }
-    return outcome;
-  }
-
-  /** Never rejects. */
-  async #bring(push: Push, way: PushWay, mayGoOn: () => boolean): Promise<Outcome> {
-    const { retrievals, logger } = this.#options;
-    const { user } = push;
-    const fields = { user: user.toString(), way };
-    const courier = this.#courier(push, way);
-    try {
-      const result = await retrievals.run(user, async (message) => {
-        if (!mayGoOn()) throw new PushBrokenOff();
-        await courier.deliver(message);
-        this.#texts.add({ by: way });
-      });
-      const { delivered, refused, elsewhere } = result;
-      if (delivered + refused > 0) logger.info({ ...fields, delivered, refused }, 'texts brought');
-      if (elsewhere > 0) return 'elsewhere';
-      if (refused > 0) return 'refused';
-      return delivered > 0 ? 'brought' : 'nothing new';
-    } catch (error) {
-      const outcome = this.#verdictOn(error, push);
-      logger.info({ ...fields, outcome, error: describeError(error) }, 'bringing texts broke off');
-      return outcome;
-    } finally {
-      await courier.end();
-    }
-  }
-
-  #courier({ user, hop }: Push, way: PushWay): Courier {
-    const { caller, pager, pushFrom, keptHeaders = [], account, clock, logger } = this.#options;
-    const options = { registration: { user, hop }, pushFrom, keptHeaders, account, clock, logger };
-    return way === 'chat' && caller !== undefined
-      ? new ChatCourier(caller, options)
-      : new MessageCourier(pager, options);
-  }
-
-  #verdictOn(error: unknown, push: Push): Outcome {
-    if (error instanceof PushBrokenOff || this.#stopped !== undefined) return 'passed over';
-    if (error instanceof CallFailed) {
-      const verdict = verdictOnCall(error.status);
-      if (verdict !== 'later') this.#withoutChat.add(phoneOf(push));
-      return verdict === 'no chat' ? 'no way' : 'failed';
-    }
-    if (error instanceof PagerDeliveryFailed && verdictOnMessage(error.status) === 'no MESSAGE')
-      return 'no way';
-    return 'failed';
-  }
-}
-
-function phoneOf({ user, name }: Push): string {
-  return `${user.toString()} ${name}`;
 }

@@ -27,11 +27,12 @@ export class RegistrationLedger implements PushStore {
     this.#onDue = onDue;
   }
 
-  async registered(registration: Registration, now: number): Promise<void> {
-    const isDue = await this.#database.transaction('keep who is online', (trx) =>
+  async registered(registration: Registration, now: number): Promise<boolean> {
+    const outcome = await this.#database.transaction('keep who is online', (trx) =>
       this.#register(trx, registration, now),
     );
-    if (isDue) this.#onDue();
+    if (outcome === 'due') this.#onDue();
+    return outcome !== 'unknown';
   }
 
   async unregistered(user: AddressOfRecord, name?: string): Promise<void> {
@@ -164,11 +165,15 @@ export class RegistrationLedger implements PushStore {
     });
   }
 
-  /** Holds the mailbox, so that no text comes between the look for new ones and the commit. Whether a push became due. */
-  async #register(trx: Knex.Transaction, registration: Registration, now: number): Promise<boolean> {
+  /** Holds the mailbox, so that no text comes between the look for new ones and the commit. */
+  async #register(
+    trx: Knex.Transaction,
+    registration: Registration,
+    now: number,
+  ): Promise<'due' | 'kept' | 'unknown'> {
     const aor = registration.user.toString();
     const ids = await idsOf(trx, [aor], false);
-    if (ids.size === 0) return false;
+    if (ids.size === 0) return 'unknown';
     const [mailbox] = await lockMailboxes(this.#database, trx, ids.values());
     const address = mailbox?.addresses.find((each) => each.aor === aor);
     if (mailbox === undefined || address === undefined) throw new RowsMoved();
@@ -193,7 +198,7 @@ export class RegistrationLedger implements PushStore {
       const registered_at = Math.max(now, mailbox.registered_at + 1);
       await trx('mailbox').where({ id: mailbox.id }).update({ registered_at });
     }
-    return isDue;
+    return isDue ? 'due' : 'kept';
   }
 
   async #locked(trx: Knex.Transaction, addressIds: readonly number[]): Promise<RegistrationRow[]> {
@@ -218,7 +223,12 @@ function settled(
   // She registered anew meanwhile: what came of the old registration says nothing of this one.
   if (row.name !== push.name) return {};
   const isWantedAnew = row.wanted !== row.claimed_wanted;
-  if (outcome.kind === 'over') return { attempts: 0, ...(isWantedAnew ? {} : { push_due_at: null }) };
+  if (outcome.kind === 'put off') return { push_due_at: outcome.until };
+  if (outcome.kind !== 'failed') {
+    // One attempt in vain keeps a refresh from beginning another.
+    const attempts = outcome.kind === 'over' ? 0 : 1;
+    return { attempts, ...(isWantedAnew ? {} : { push_due_at: null }) };
+  }
   const attempts = row.attempts + 1;
   // A text that came meanwhile waits as those do that could not be brought; where no more is tried, it is worth one more attempt.
   if (outcome.retryAt === null && isWantedAnew && attempts < STORE_LIMITS.pushAttempts) return { attempts };

@@ -40,14 +40,14 @@ export class MemoryPushStore implements PushStore {
     return this.#kept.get(user.toString())?.attempts;
   }
 
-  async registered(registration: Registration, now: number): Promise<void> {
+  async registered(registration: Registration, now: number): Promise<boolean> {
     await this.#up();
     const key = registration.user.toString();
     const before = this.#kept.get(key);
     if (before?.registration.name === registration.name) {
       before.registration = registration;
-      if (before.dueAt === null) this.#want(before, now);
-      return;
+      if (before.dueAt === null && before.attempts === 0) this.#want(before, now);
+      return true;
     }
     const kept: Kept = {
       registration,
@@ -57,6 +57,7 @@ export class MemoryPushStore implements PushStore {
       claim: before?.claim,
     };
     this.#kept.set(key, kept);
+    return true;
   }
 
   async unregistered(user: AddressOfRecord, name?: string): Promise<void> {
@@ -85,9 +86,13 @@ export class MemoryPushStore implements PushStore {
     if (kept?.claim?.node !== node) return;
     const isStale = kept.claim.wanted !== kept.wanted;
     kept.claim = undefined;
+    if (outcome.kind === 'put off') {
+      kept.dueAt = outcome.until;
+      return;
+    }
     if (isStale) return;
-    kept.attempts = outcome.kind === 'over' ? 0 : kept.attempts + 1;
-    kept.dueAt = outcome.kind === 'over' ? null : outcome.retryAt;
+    kept.attempts = outcome.kind === 'failed' ? kept.attempts + 1 : outcome.kind === 'refused' ? 1 : 0;
+    kept.dueAt = outcome.kind === 'failed' ? outcome.retryAt : null;
   }
 
   async nextPushAt(): Promise<number | null> {

@@ -7,6 +7,7 @@ import { readConfig } from '../../src/config.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
+import type { Metrics } from '../../src/core/metrics.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import { systemRandom } from '../../src/core/random.ts';
 
@@ -23,6 +24,7 @@ export interface RunningApp {
 export async function runApp(
   environment: Readonly<Record<string, string>> = {},
   clock: Clock = systemClock,
+  metrics: Metrics = noMetrics,
 ): Promise<RunningApp> {
   const folder = await mkdtemp(join(tmpdir(), 'text-mailbox-app-'));
   const config = readConfig({
@@ -37,7 +39,7 @@ export async function runApp(
     clock,
     random: systemRandom,
     logger: silentLogger,
-    metrics: noMetrics,
+    metrics,
   });
   const port = (protocol: string): number =>
     Number(new RegExp(`${protocol}/[^,]*:(\\d+)`).exec(app.sip)?.[1] ?? 0);

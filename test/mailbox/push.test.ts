@@ -397,6 +397,7 @@ describe('texts for a user who comes online', () => {
           content: 'hello\nthere',
           writtenAt: 1_000,
           subject: 'greetings',
+          headers: [],
         },
       ]);
       expect(phone.targets[0]).to.deep.include({ from: BOB, fromName: 'Bob' });

@@ -38,7 +38,7 @@ export function pushStoreContract(newUrl: () => Promise<string>): void {
     hop: null,
     ...parts,
   });
-  const register = (parts: Partial<Registration> = {}, to = store): Promise<void> =>
+  const register = (parts: Partial<Registration> = {}, to = store): Promise<boolean> =>
     to.registered(online(parts), clock.now());
   const claim = (node = NODE, from = store, limit = 100): Promise<Push[]> =>
     from.claimPushes({ node, until: clock.now() + MINUTE }, clock.now(), limit);
