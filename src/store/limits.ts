@@ -36,6 +36,8 @@ export const STORE_LIMITS = {
   receiptField: 16_384,
   /** Texts swept in one transaction: that expired, are due, or were read long enough ago. */
   sweepBatch: 200,
+  /** Read texts that give way in one transaction, where a mailbox holds far more than it may. */
+  givingWay: 1_000,
   /** How long a text that is gone is known again: whoever did not get our answer has sent it anew by then. */
   resendWindow: 86_400_000,
   /** Authors one mailbox takes nothing of. */

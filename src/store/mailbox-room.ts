@@ -18,7 +18,9 @@ export interface RoomLimits {
 
 /**
  * Makes room in mailboxes that its transaction has locked. The texts read longest ago that are not saved go, as many as a new
- * one needs; where even all of them would not do, none.
+ * one needs; where even all of them would not do, none. A mailbox that holds far more than it may, because the operator allows
+ * less than before, loses a bounded number of them in a transaction: other deposits wait for it. What comes is taken meanwhile,
+ * as long as the mailbox is no fuller for it.
  */
 export class MailboxRoom {
   readonly #database: Database;
@@ -40,9 +42,12 @@ export class MailboxRoom {
     let excess = mailbox.bytes + bytes - maxBytes;
     if (texts <= 0 && excess <= 0) return true;
     if (!dropRead || bytes > maxBytes || texts > mailbox.old_count) return false;
+    const before = { texts: Math.max(texts - 1, 0), excess: Math.max(excess - bytes, 0) };
     const droppable = this.#of(mailbox);
     let going = 0;
     for (; texts > 0 || excess > 0; going++) {
+      const isNoFuller = texts <= before.texts && excess <= before.excess;
+      if (isNoFuller && this.#dropped.length + going >= STORE_LIMITS.givingWay) break;
       const next = await droppable.at(going);
       if (next === undefined) return false;
       texts -= 1;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import type { NewMessage } from '../../src/mailbox/ports.ts';
@@ -46,6 +47,37 @@ export function quotaStoreContract(newUrl: () => Promise<string>): void {
       expect(await store.markRead('t', id)).to.equal(true);
     }
     return texts.map(({ id }) => id);
+  };
+  /** As a mailbox is that took and read so many short texts under other settings. */
+  const fillWithRead = async (many: number): Promise<void> => {
+    const store = await open();
+    await store.deposit(text({ expiresAt: clock.now() }));
+    await store.expireTexts(clock.now(), 1);
+    const knex = beside(url);
+    try {
+      const mailbox: { id: number } | undefined = await knex('mailbox')
+        .where({ aor: ALICE.toString() })
+        .first('id');
+      const rows = Array.from({ length: many }, (_, index) => ({
+        mailbox_id: mailbox?.id ?? 0,
+        unique_hash: createHash('sha256').update(`read ${index}`).digest(),
+        author: 'sip:bob@example.test',
+        author_name: '',
+        message_id: `read ${index}`,
+        content_type: 'text/plain',
+        content: Buffer.from('read'),
+        subject: '',
+        urgent: false,
+        received_at: index,
+        read_at: index,
+        bytes: 4,
+      }));
+      for (let start = 0; start < many; start += 400)
+        await knex('message').insert(rows.slice(start, start + 400));
+      await knex('mailbox').update({ old_count: many, bytes: 4 * many });
+    } finally {
+      await knex.destroy();
+    }
   };
   const left = async (store: Store, ids: readonly number[]): Promise<boolean[]> => {
     const there = new Set((await store.textsById(ALICE, ids)).map(({ id }) => id));
@@ -175,6 +207,38 @@ export function quotaStoreContract(newUrl: () => Promise<string>): void {
       expect(dirty).to.deep.equal([ALICE.toString()]);
       const due = await store.claimDue({ node: 'n', until: clock.now() + MINUTE }, clock.now(), 1);
       expect(due[0]?.counts).to.include({ new: 0, old: 0 });
+    });
+
+    it('and it holds far more than it may now, they go a bounded number at a time, and each text is taken', async () => {
+      const many = 2 * STORE_LIMITS.givingWay + 500;
+      await fillWithRead(many);
+      const store = await open({ maxTexts: 100, dropRead: true });
+      const held = async (): Promise<number> => {
+        const { new: unread, old } = await trueMailbox(url, ALICE);
+        return unread + old;
+      };
+      expect(await store.deposit(text())).to.equal('stored');
+      expect(await held()).to.equal(many + 1 - STORE_LIMITS.givingWay);
+      // One more commit takes away no more for there being several texts in it.
+      const burst = await Promise.all([store.deposit(text()), store.deposit(text()), store.deposit(text())]);
+      expect(burst).to.deep.equal(['stored', 'stored', 'stored']);
+      expect(await held()).to.equal(many + 1 + 1 - 2 * STORE_LIMITS.givingWay);
+      expect(await store.deposit(text())).to.equal('stored');
+      expect(await held()).to.equal(100);
+      expect(await trueMailbox(url, ALICE)).to.include({ new: 5 });
+    });
+
+    it('and it holds far more bytes than it may now, it holds no more of them for a text that is taken', async () => {
+      const many = STORE_LIMITS.givingWay + 500;
+      await fillWithRead(many);
+      const store = await open({ maxTexts: 2 * many, maxBytes: 1_000, dropRead: true });
+      const { bytes } = await trueMailbox(url, ALICE);
+      expect(await store.deposit(sized(900))).to.equal('stored');
+      const after = await trueMailbox(url, ALICE);
+      expect(after.bytes).to.be.below(bytes);
+      expect(after.old).to.equal(many - STORE_LIMITS.givingWay);
+      expect(await store.deposit(sized(50))).to.equal('stored');
+      expect((await trueMailbox(url, ALICE)).bytes).to.be.within(900, 1_000);
     });
 
     it('they are told from others by reason', async () => {
