@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { AddressBook, AliasOutcome } from '../mailbox/ports.ts';
 import type { Database } from './database.ts';
+import { RowsMoved } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
 import { idsOf, lockMailboxes, saveChanged } from './dirty-marks.ts';
 import { moveSettings } from './mailbox-merge.ts';
@@ -21,10 +22,9 @@ export class MailboxAddresses implements AddressBook {
       const [ownerAor, aliasAor] = [owner.toString(), alias.toString()];
       const ids = await idsOf(trx, [ownerAor, aliasAor], true);
       const mailboxes = await lockMailboxes(this.#database, trx, ids.values());
-      const kept = mailboxes.find(({ id }) => id === ids.get(ownerAor));
-      const given = mailboxes.find(({ id }) => id === ids.get(aliasAor));
-      if (kept === undefined || given === undefined)
-        throw new Error('a mailbox vanished within its transaction');
+      const kept = mailboxes.find((mailbox) => hasAddress(mailbox, ownerAor));
+      const given = mailboxes.find((mailbox) => hasAddress(mailbox, aliasAor));
+      if (kept === undefined || given === undefined) throw new RowsMoved();
       if (kept === given) return 'there already';
       if (given.aor !== aliasAor) return 'belongs to another';
       if (given.addresses.length > 1) return 'is an owner with aliases';
@@ -37,6 +37,7 @@ export class MailboxAddresses implements AddressBook {
     return await this.#database.transaction('remove an alias', async (trx) => {
       const aor = alias.toString();
       const [mailbox] = await lockMailboxes(this.#database, trx, (await idsOf(trx, [aor], false)).values());
+      if (mailbox !== undefined && !hasAddress(mailbox, aor)) throw new RowsMoved();
       if (mailbox === undefined || mailbox.aor === aor) return false;
       // Its lamp goes on, for an empty mailbox of its own: phones that subscribe to it are told so.
       await trx('mailbox').insert({ aor }).onConflict('aor').ignore();
@@ -92,6 +93,11 @@ export class MailboxAddresses implements AddressBook {
     const wanted_version = Math.max(mailbox.wanted_version, version);
     await saveChanged(trx, [{ ...mailbox, wanted_version }], this.#database.clock.now());
   }
+}
+
+/** Whether an address still belongs to a mailbox that was found by it, now that it is locked. */
+function hasAddress({ addresses }: LockedMailbox, aor: string): boolean {
+  return addresses.some((address) => address.aor === aor);
 }
 
 async function recount(

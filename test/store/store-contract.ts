@@ -504,6 +504,20 @@ export function storeContract(newUrl: () => Promise<string>): void {
       expect(await store.addAlias(ALICE, ALICE)).to.equal('there already');
     });
 
+    it('that two owners are given at the same time becomes one’s', async () => {
+      const other = await openForTest(url, { clock });
+      try {
+        for (let round = 0; round < 20; round++) {
+          const alias = AddressOfRecord.parse(`sip:${2000 + round}@example.test`);
+          await store.deposit(text({ owner: alias }));
+          const outcomes = await Promise.all([store.addAlias(ALICE, alias), other.addAlias(CAROL, alias)]);
+          expect(outcomes).to.have.members(['added', 'belongs to another']);
+        }
+      } finally {
+        await other.close();
+      }
+    });
+
     it('that is taken away leaves its texts with the owner; its lamp goes out', async () => {
       await store.addAlias(ALICE, DESK);
       await store.deposit(text({ owner: DESK }));
