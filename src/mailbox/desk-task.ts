@@ -10,7 +10,7 @@ import { addressOf, authorsMeant, nameOf } from './desk-authors.ts';
 import { DESK_LIMITS } from './desk-limits.ts';
 import type { DeskStore, PreferenceStore } from './desk-ports.ts';
 import type { Replies } from './desk-reply.ts';
-import type { Visit, Visitor } from './desk-visit.ts';
+import type { ShownList, Visit, Visitor } from './desk-visit.ts';
 import type { OwnerProfile, OwnerProfiles } from './owner-profiles.ts';
 import type { ListedText } from './phrases/phrases.ts';
 import type { DepositStore, StoredMessage } from './ports.ts';
@@ -39,6 +39,8 @@ export interface Task {
   readonly visitor: Visitor;
   readonly visit: Visit;
   readonly profile: OwnerProfile;
+  /** The list she had before her when she asked. */
+  readonly seen: ShownList;
 }
 
 /** What does a command of one kind. */
@@ -47,17 +49,19 @@ export type Doing<K extends Command['kind']> = (
   command: Extract<Command, { kind: K }>,
 ) => Promise<void>;
 
-/** Gives texts the numbers that commands call them by, and tells which is which with `announce`. */
+/**
+ * Gives texts the numbers that commands call them by, and tells which is which with `announce`. Until that has reached her no
+ * number means anything: who did not see a list would delete by one that she saw before.
+ */
 export async function list<T extends StoredMessage>(
   { desk, visitor, visit, profile }: Task,
   texts: readonly T[],
   announce: (listed: (ListedText & { readonly message: T })[]) => string,
 ): Promise<void> {
   const shown = texts.slice(-DESK_LIMITS.listing);
-  await desk.store.keepListing(
-    visitor.owner,
-    shown.map(({ id }) => id),
-  );
+  const ids = shown.map(({ id }) => id);
+  visit.shown = [];
+  await desk.store.keepListing(visitor.owner, []);
   const listed = shown.map((message, index) => ({
     number: index + 1,
     author: nameOf(message),
@@ -65,6 +69,24 @@ export async function list<T extends StoredMessage>(
     message,
   }));
   await visit.say(announce(listed));
+  visit.shown = ids;
+  await desk.store.keepListing(visitor.owner, ids);
+}
+
+/**
+ * The ids that numbers mean now: of the list of this visit, else of the one she was shown last, wherever. Undefined when the
+ * numbers changed since she asked, or when there are none, which she was told.
+ */
+export async function listing({ desk, visitor, visit, profile, seen }: Task): Promise<ShownList> {
+  const { phrases } = profile;
+  if (visit.shown !== seen) {
+    await visit.say(phrases.numbersChanged);
+    return undefined;
+  }
+  const ids = visit.shown ?? (await desk.store.listing(visitor.owner));
+  if (ids.length > 0) return ids;
+  await visit.say(phrases.nothingShownYet);
+  return undefined;
 }
 
 /** A time in the owner's words and time zone. */
@@ -75,16 +97,13 @@ export function when({ phrases, timeZone }: OwnerProfile, at: number, now: numbe
 /** The texts that numbers of the listing mean; undefined when one means none, which she was told. */
 export async function numbered(task: Task, numbers: readonly number[]): Promise<StoredMessage[] | undefined> {
   const { desk, visitor, visit, profile } = task;
-  const listing = await desk.store.listing(visitor.owner);
-  if (listing.length === 0) {
-    await visit.say(profile.phrases.nothingShownYet);
-    return undefined;
-  }
-  const ids = numbers.flatMap((number) => listing[number - 1] ?? []);
+  const listed = await listing(task);
+  if (listed === undefined) return undefined;
+  const ids = numbers.flatMap((number) => listed[number - 1] ?? []);
   const found = new Map((await desk.store.textsById(visitor.owner, ids)).map((text) => [text.id, text]));
   const texts: StoredMessage[] = [];
   for (const number of numbers) {
-    const text = found.get(listing[number - 1] ?? -1);
+    const text = found.get(listed[number - 1] ?? -1);
     if (text === undefined) {
       await visit.say(profile.phrases.noSuchNumber(number));
       return undefined;
@@ -104,16 +123,27 @@ export async function meant(
   known: readonly Author[],
   nobody: string,
 ): Promise<Author | undefined> {
+  const { visit, seen } = task;
+  if (isNumber(who) && visit.shown !== seen) {
+    await visit.say(task.profile.phrases.numbersChanged);
+    return undefined;
+  }
   const byNumber = await authorByNumber(task, who);
   const found = byNumber === undefined ? authorsMeant(who, known) : [byNumber];
   if (found.length === 1) return found[0];
   const choices = found.slice(0, DESK_LIMITS.choices).map(({ author }) => addressOf(author));
-  await task.visit.say(found.length === 0 ? nobody : task.profile.phrases.whoOf(choices));
+  await visit.say(found.length === 0 ? nobody : task.profile.phrases.whoOf(choices));
   return undefined;
 }
 
-async function authorByNumber({ desk, visitor }: Task, who: string): Promise<Author | undefined> {
-  if (!/^\d{1,4}$/.test(who)) return undefined;
-  const id = (await desk.store.listing(visitor.owner))[Number(who) - 1];
+/** Whether it may be one of a list; there are users called 1001, too. */
+function isNumber(who: string): boolean {
+  return /^\d{1,4}$/.test(who) && Number(who) <= DESK_LIMITS.listing;
+}
+
+async function authorByNumber({ desk, visitor, visit }: Task, who: string): Promise<Author | undefined> {
+  if (!isNumber(who)) return undefined;
+  const listed = visit.shown ?? (await desk.store.listing(visitor.owner));
+  const id = listed[Number(who) - 1];
   return id === undefined ? undefined : (await desk.store.textsById(visitor.owner, [id]))[0];
 }

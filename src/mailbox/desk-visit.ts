@@ -12,8 +12,13 @@ export interface Visitor {
   readonly hop: string | null;
 }
 
+/** The texts a list of ours numbers, by their ids; empty while it is on its way, undefined before there was one. */
+export type ShownList = readonly number[] | undefined;
+
 /** The way to an owner who is here, in a chat session or by MESSAGE. One thing is done after the other, in order. */
 export interface Visit {
+  /** The list she was shown last in this visit. */
+  shown: ShownList;
   /** Resolves when her client has the words. */
   say(words: string): Promise<void>;
   /**

@@ -7,7 +7,7 @@ import type { FetchResult } from './desk-reading.ts';
 import { fetchNew, showFrom, showNew, showOld } from './desk-reading.ts';
 import { resetGreeting, setGreeting, setLanguage, setTimeZone, showGreeting } from './desk-settings.ts';
 import type { DeskOptions, Doing, Task } from './desk-task.ts';
-import type { Visit, Visitor } from './desk-visit.ts';
+import type { ShownList, Visit, Visitor } from './desk-visit.ts';
 import { remind, reply, showReminders } from './desk-writing.ts';
 
 /** `unknown`: the words begin with no command's; nothing was said. `bye`: she wants to go, and was told so. */
@@ -58,10 +58,16 @@ export class Desk {
   /**
    * Does what the words say; resolves once she has been told. Words that are no command at all are left to the caller, who may
    * have told her a moment ago ({@link notUnderstood}).
+   * @param seen the list she had before her when she wrote them: when she was shown another one since, she cannot mean its numbers
    * @throws StoreUnavailable, and what `visit` rejects with
    */
-  async run(visitor: Visitor, words: string, visit: Visit): Promise<DeskOutcome> {
-    const task = await this.#task(visitor, visit);
+  async run(
+    visitor: Visitor,
+    words: string,
+    visit: Visit,
+    seen: ShownList = visit.shown,
+  ): Promise<DeskOutcome> {
+    const task = { ...(await this.#task(visitor, visit)), seen };
     const command = parseCommand(words, task.profile.phrases.language);
     this.#commands.add({ command: command.kind.replaceAll(' ', '_') });
     if (command.kind === 'unknown') return 'unknown';
@@ -91,6 +97,6 @@ export class Desk {
 
   async #task(visitor: Visitor, visit: Visit): Promise<Task> {
     const profile = await this.#options.profiles.of(visitor.owner, visitor.languages);
-    return { desk: this.#options, visitor, visit, profile };
+    return { desk: this.#options, visitor, visit, profile, seen: visit.shown };
   }
 }

@@ -1,6 +1,6 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import { inPieces } from './desk-pieces.ts';
-import type { Visit } from './desk-visit.ts';
+import type { ShownList, Visit } from './desk-visit.ts';
 import type { PagerSender, StoredMessage } from './ports.ts';
 import { PagerDeliveryFailed, TextRefused } from './ports.ts';
 import { presentAsLines } from './presentation.ts';
@@ -10,6 +10,7 @@ import { presentAsLines } from './presentation.ts';
  * in order; when the phone is gone, the rest is not tried.
  */
 export class PagerVisit implements Visit {
+  shown: ShownList;
   readonly #owner: AddressOfRecord;
   readonly #sender: PagerSender;
   #last: Promise<void> = Promise.resolve();

@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.ts';
 import { MessageRefused } from '../msrp/errors.ts';
 import type { DeskWork } from './desk.ts';
 import { DESK_LIMITS } from './desk-limits.ts';
-import type { Visitor } from './desk-visit.ts';
+import type { ShownList, Visitor } from './desk-visit.ts';
 import type { OwnerProfiles } from './owner-profiles.ts';
 import type { Phrases } from './phrases/phrases.ts';
 import { phrasesFor } from './owner-profiles.ts';
@@ -54,7 +54,8 @@ export class RetrievalMenu {
     if (this.#leaving) throw new MessageRefused(408, 'The session ends');
     if (this.#waiting >= DESK_LIMITS.waiting) throw new MessageRefused(408, 'One after the other');
     this.#silence.words();
-    if (words.trim() !== '') this.#do(() => this.#run(words));
+    const { shown } = this.#options.visit;
+    if (words.trim() !== '') this.#do(() => this.#run(words, shown));
   }
 
   /** A notice came: typing marks tell that she is there. */
@@ -102,9 +103,9 @@ export class RetrievalMenu {
     });
   }
 
-  async #run(words: string): Promise<void> {
+  async #run(words: string, seen: ShownList): Promise<void> {
     const { desk, visitor, visit } = this.#options;
-    const outcome = await desk.run(visitor, words, visit);
+    const outcome = await desk.run(visitor, words, visit, seen);
     if (outcome === 'bye') this.#leave('bye');
     else if (outcome === 'unknown' && this.#isNews(words)) await desk.notUnderstood(visitor, words, visit);
     // What took long was no silence of hers.

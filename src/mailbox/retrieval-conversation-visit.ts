@@ -5,7 +5,7 @@ import { SendFailed, SessionClosed } from '../msrp/errors.ts';
 import type { MsrpSession, OutgoingMessage } from '../msrp/session.ts';
 import { DESK_LIMITS } from './desk-limits.ts';
 import { inPieces } from './desk-pieces.ts';
-import type { Visit } from './desk-visit.ts';
+import type { ShownList, Visit } from './desk-visit.ts';
 import type { PeerFormats } from './presentation.ts';
 import { presentNotice } from './presentation.ts';
 import type { StoredMessage } from './ports.ts';
@@ -21,6 +21,7 @@ export interface SessionVisitOptions {
 
 /** An owner in a chat session: texts reach her as messages of their authors, words as messages of the mailbox. */
 export class SessionVisit implements Visit {
+  shown: ShownList;
   readonly #options: SessionVisitOptions;
   readonly #session: () => MsrpSession;
   /** Ends when the text that was cut into several messages last is delivered, or not. */

@@ -42,6 +42,7 @@ export const de: Phrases = {
       : `${messages(count)} werden aufgehoben, bis du sie löschst.`,
   noSuchNumber: (number) => `Es gibt keine Nachricht ${number}.`,
   nothingShownYet: 'Schreibe zuerst neu oder alte: Nachrichten haben Nummern, sobald du sie gesehen hast.',
+  numbersChanged: 'Die Nummern haben sich inzwischen geändert. Schreibe alte, um sie zu sehen.',
   replied: (to) => `An ${to} gesendet.`,
   replyKept: (to) => `${to} ist gerade nicht da; deine Nachricht liegt dort im Postfach.`,
   replyFailed: (to) => `Deine Nachricht konnte nicht an ${to} gesendet werden.`,

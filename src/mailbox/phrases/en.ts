@@ -38,6 +38,7 @@ export const en: Phrases = {
   saved: (count) => `${texts(count)} kept until you delete ${count === 1 ? 'it' : 'them'}.`,
   noSuchNumber: (number) => `There is no text ${number}.`,
   nothingShownYet: 'Type new or old first: texts have numbers once you have seen them.',
+  numbersChanged: 'The numbers have changed meanwhile. Type old to see them.',
   replied: (to) => `Sent to ${to}.`,
   replyKept: (to) => `${to} is offline; your text is in the mailbox there.`,
   replyFailed: (to) => `Your text could not be sent to ${to}.`,

@@ -42,6 +42,7 @@ export const es: Phrases = {
       : `${messages(count)} guardados hasta que los borres.`,
   noSuchNumber: (number) => `No hay ningún mensaje ${number}.`,
   nothingShownYet: 'Escribe primero nuevos o antiguos: los mensajes tienen número cuando los has visto.',
+  numbersChanged: 'Los números han cambiado entretanto. Escribe antiguos para verlos.',
   replied: (to) => `Enviado a ${to}.`,
   replyKept: (to) => `${to} no está en línea; tu mensaje queda en su buzón.`,
   replyFailed: (to) => `No se ha podido enviar tu mensaje a ${to}.`,

@@ -49,6 +49,7 @@ export const fr: Phrases = {
       : `${messages(count)} gardés jusqu'à ce que vous les supprimiez.`,
   noSuchNumber: (number) => `Il n'y a pas de message ${number}.`,
   nothingShownYet: "Écrivez d'abord nouveaux ou anciens\u00a0: les messages ont un numéro une fois affichés.",
+  numbersChanged: 'Les numéros ont changé entre-temps. Écrivez anciens pour les voir.',
   replied: (to) => `Envoyé à ${to}.`,
   replyKept: (to) => `${to} n'est pas en ligne\u00a0; votre message attend dans sa boîte.`,
   replyFailed: (to) => `Votre message n'a pas pu être envoyé à ${to}.`,

@@ -57,6 +57,8 @@ export interface Phrases {
   noSuchNumber(number: number): string;
   /** Numbers mean nothing before a list was shown. */
   readonly nothingShownYet: string;
+  /** She was shown another list than the one she speaks of; how she gets it anew. */
+  readonly numbersChanged: string;
   replied(to: string): string;
   /** She is offline; the reply is in her mailbox. */
   replyKept(to: string): string;
