@@ -1,11 +1,9 @@
 import { backoff } from '../core/backoff.ts';
-import type { Clock } from '../core/clock.ts';
 import { pause } from '../core/clock.ts';
 import { withDeadline } from '../core/deadline.ts';
 import { describeError } from '../core/errors.ts';
-import type { Logger } from '../core/logger.ts';
 import { Lookout } from '../core/lookout.ts';
-import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
+import type { Counter, Gauge } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import type { AttemptOutcome, PushAttemptsOptions } from './push-attempt.ts';
 import { PushAttempts } from './push-attempt.ts';

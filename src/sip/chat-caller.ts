@@ -6,7 +6,7 @@ import type { Counter, Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import type { SipHeader } from '../mailbox/kept-headers.ts';
 import type { CalledChat, ChatCaller, PushTarget } from '../mailbox/push-delivery-ports.ts';
-import { CallFailed } from '../mailbox/push-delivery-ports.ts';
+import { CallFailed, NothingSent } from '../mailbox/push-delivery-ports.ts';
 import type { ChatTransport, PreparedChat } from '../mailbox/session-mode.ts';
 import { TooManySessions } from '../mailbox/session-mode.ts';
 import { byeReason } from './bye-reason.ts';
@@ -23,6 +23,7 @@ import { OwnDescription } from './own-description.ts';
 import { headerMap } from './push-pager.ts';
 import type { RequestSender } from './request-sender.ts';
 import { sdpOf } from './sdp-body.ts';
+import { NoSipServer } from './server-errors.ts';
 import { answeredInterval } from './session-interval.ts';
 import { roleAfterAnswer } from './setup-role.ts';
 
@@ -76,7 +77,9 @@ export class SipChatCaller implements ChatCaller {
     } catch (error) {
       const failure = error instanceof CallFailed ? error : noAnswer(error);
       this.#calls.add({ status: failure.status === 0 ? 'none' : String(failure.status) });
-      throw failure;
+      const { cause } = failure;
+      const isUnsent = cause instanceof TooManySessions || cause instanceof NoSipServer;
+      throw isUnsent ? new NothingSent({ cause }) : failure;
     }
   }
 

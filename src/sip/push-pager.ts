@@ -1,11 +1,13 @@
 import { PagerDeliveryFailed } from '../mailbox/ports.ts';
 import type { SipHeader } from '../mailbox/kept-headers.ts';
 import type { PushPager, PushTarget } from '../mailbox/push-delivery-ports.ts';
+import { NothingSent } from '../mailbox/push-delivery-ports.ts';
 import type { DrachtioResponse, HeaderMap } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { OWN_MESSAGE_HEADER } from './loop.ts';
 import { formatNameAddress, headerSafe } from './name-address.ts';
 import type { RequestSender } from './request-sender.ts';
+import { NoSipServer } from './server-errors.ts';
 
 export interface SipPushPagerOptions {
   readonly requests: RequestSender;
@@ -43,6 +45,7 @@ export class SipPushPager implements PushPager {
         body: body.content,
       });
     } catch (cause) {
+      if (cause instanceof NoSipServer) throw new NothingSent({ cause });
       throw new PagerDeliveryFailed(0, 'no answer', { cause });
     }
   }

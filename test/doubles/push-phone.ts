@@ -1,11 +1,14 @@
 import { parseCpim } from '../../src/im/cpim-parser.ts';
 import { PagerDeliveryFailed } from '../../src/mailbox/ports.ts';
 import type { CalledChat, ChatCaller, PushPager, PushTarget } from '../../src/mailbox/push-delivery-ports.ts';
-import { CallFailed } from '../../src/mailbox/push-delivery-ports.ts';
+import { CallFailed, NothingSent } from '../../src/mailbox/push-delivery-ports.ts';
 import type { PeerFormats } from '../../src/mailbox/presentation.ts';
 import type { OutgoingMessage } from '../../src/msrp/session.ts';
 
 const CPIM: PeerFormats = { acceptTypes: ['message/cpim', 'text/plain'], acceptWrappedTypes: [] };
+
+/** The status of what never left. */
+export const UNSENT = -1;
 
 /** What happened at the phone: `call sip:… `, `chat: words`, `message from sip:…: words`, `hung up: reason`. */
 type Note = string;
@@ -29,6 +32,7 @@ export class PushPhone implements ChatCaller, PushPager {
     this.notes.push(`call from ${target.from}`);
     this.targets.push(target);
     const status = await this.answerCall();
+    if (status === UNSENT) throw new NothingSent({ cause: undefined });
     if (status !== 200) throw new CallFailed(status, '');
     return {
       peer: this.peer,
@@ -46,6 +50,7 @@ export class PushPhone implements ChatCaller, PushPager {
 
   async send(target: PushTarget, body: Parameters<PushPager['send']>[1]): Promise<void> {
     const status = await this.answerMessage(body.content);
+    if (status === UNSENT) throw new NothingSent({ cause: undefined });
     if (status >= 300) throw new PagerDeliveryFailed(status, '');
     this.targets.push(target);
     this.bodies.push(body);

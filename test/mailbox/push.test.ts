@@ -13,7 +13,7 @@ import { SendFailed, SessionClosed } from '../../src/msrp/errors.ts';
 import { FakeClock, settle } from '../doubles/fake-clock.ts';
 import { MemoryPushStore } from '../doubles/memory-push-store.ts';
 import { MemoryTexts } from '../doubles/memory-texts.ts';
-import { PushPhone } from '../doubles/push-phone.ts';
+import { PushPhone, UNSENT } from '../doubles/push-phone.ts';
 import { seededRandom } from '../doubles/seeded-random.ts';
 
 const ALICE = AddressOfRecord.parse('sip:alice@example.test');
@@ -238,7 +238,7 @@ describe('texts for a user who comes online', () => {
       start();
       await online({ methods: ['INVITE'] });
       await soon();
-      expect(outcomes).to.deep.equal(['no_way']);
+      expect(outcomes).to.deep.equal(['refused']);
       expect(texts.fresh).to.deep.equal(['one']);
     });
 
@@ -247,8 +247,22 @@ describe('texts for a user who comes online', () => {
       start();
       await online();
       await soon();
-      expect(outcomes).to.deep.equal(['no_way']);
+      expect(outcomes).to.deep.equal(['refused']);
       expect(store.dueAt(ALICE)).to.equal(null);
+    });
+
+    it('and no MESSAGE: not even when she refreshes her registration, minute after minute', async () => {
+      let asked = 0;
+      phone.answerMessage = () => {
+        asked++;
+        return 405;
+      };
+      start();
+      for (let refresh = 0; refresh < 5; refresh++) {
+        await online();
+        await clock.advance(60_000);
+      }
+      expect(asked).to.equal(1);
     });
   });
 
@@ -304,6 +318,53 @@ describe('texts for a user who comes online', () => {
     expect(texts.fresh).to.deep.equal(['odd']);
     expect(outcomes).to.deep.equal(['refused']);
     expect(store.dueAt(ALICE)).to.equal(null);
+  });
+
+  it('that the phone takes in no way are not tried for each refresh of her registration, but for another text', async () => {
+    let asked = 0;
+    phone.answerMessage = () => {
+      asked++;
+      return 415;
+    };
+    texts.add('odd');
+    const pushes = start();
+    for (let refresh = 0; refresh < 5; refresh++) {
+      await online({ methods: MESSAGE_ONLY });
+      await clock.advance(60_000);
+    }
+    expect(asked).to.equal(1);
+    phone.answerMessage = (words) => (words.endsWith('odd') ? 415 : 200);
+    texts.add('more');
+    store.textCame(ALICE);
+    pushes.wake();
+    await soon();
+    expect(texts.fresh).to.deep.equal(['odd']);
+  });
+
+  it('that nothing can be sent of wait until something can, and her attempts are not used up by that', async () => {
+    phone.answerCall = () => UNSENT;
+    phone.answerMessage = () => UNSENT;
+    texts.add('one');
+    start({ attempts: 2 });
+    await online();
+    await clock.advance(3_600_000 - 60_000);
+    expect(new Set(outcomes)).to.deep.equal(new Set(['not_sent']));
+    expect(outcomes.length).to.be.within(600, 3_600_000 / PUSH_LIMITS.notSent);
+    expect(store.attempts(ALICE)).to.equal(0);
+    phone.answerCall = () => 200;
+    await clock.advance(PUSH_LIMITS.notSent);
+    expect(outcomes.at(-1)).to.equal('brought');
+  });
+
+  it('of many users are not claimed again and again while nothing can be sent', async () => {
+    phone.answerMessage = () => UNSENT;
+    texts.add('one');
+    start();
+    for (let user = 0; user < 200; user++) {
+      await online({ user: AddressOfRecord.parse(`sip:user${user}@example.test`), methods: MESSAGE_ONLY });
+    }
+    await clock.advance(60_000);
+    expect(outcomes.length).to.be.below((60_000 / PUSH_LIMITS.notSent + 2) * PUSH_LIMITS.inFlight);
   });
 
   it('of a chat that breaks stay new, the call is ended, and the rest comes later', async () => {
@@ -384,6 +445,29 @@ describe('texts for a user who comes online', () => {
         `chat: ${BOB}: four`,
         'hung up: delivered',
       ]);
+    });
+
+    it('of very many authors come in a few calls, and the rest by MESSAGE, in order', async () => {
+      for (let i = 0; i < 30; i++) texts.add(`words ${i}`, { author: `sip:author${i % 20}@example.test` });
+      start({ pushFrom: 'author' });
+      await online();
+      await soon();
+      const kinds = phone.notes.filter((note) => !note.startsWith('hung')).map((note) => note.split(' ')[0]);
+      expect(kinds.filter((kind) => kind === 'call')).to.have.length(PUSH_LIMITS.calls);
+      expect(kinds.slice(2 * PUSH_LIMITS.calls)).to.deep.equal(
+        Array.from({ length: 30 - PUSH_LIMITS.calls }, () => 'message'),
+      );
+      const words = phone.notes.flatMap((note) => /words \d+/.exec(note)?.[0] ?? []);
+      expect(words).to.deep.equal(Array.from({ length: 30 }, (_, i) => `words ${i}`));
+      expect(outcomes).to.deep.equal(['brought']);
+    });
+
+    it('of very many authors come in calls alone to a phone that takes no MESSAGE', async () => {
+      for (let i = 0; i < 30; i++) texts.add(`words ${i}`, { author: `sip:author${i}@example.test` });
+      start({ pushFrom: 'author' });
+      await online({ methods: ['INVITE'] });
+      await soon();
+      expect(texts.fresh).to.deep.equal([]);
     });
 
     it('come by MESSAGE as they were written, with the time in Date and the subject beside them', async () => {
@@ -528,6 +612,8 @@ describe('texts for a user who comes online', () => {
     await online({ methods: MESSAGE_ONLY });
     await clock.advance(PUSH_LIMITS.claim - 10_000 + PUSH_LIMITS.settling);
     expect(outcomes[0]).to.equal('passed_over');
+    // That is no attempt in vain.
+    expect(store.attempts(ALICE)).to.equal(0);
     await clock.advance(1_000);
     expect(outcomes).to.deep.equal(['passed_over', 'brought']);
     expect(texts.fresh).to.deep.equal([]);

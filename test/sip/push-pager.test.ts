@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import { PagerDeliveryFailed } from '../../src/mailbox/ports.ts';
 import type { PushTarget } from '../../src/mailbox/push-delivery-ports.ts';
+import { NothingSent } from '../../src/mailbox/push-delivery-ports.ts';
+import { NoSipServer } from '../../src/sip/server-errors.ts';
 import { SipPushPager } from '../../src/sip/push-pager.ts';
 import { ScriptedRequests } from './scripted-requests.ts';
 
@@ -97,4 +99,11 @@ describe('a text that is brought by MESSAGE', () => {
       expect(failure).to.have.property('status', status);
     });
   }
+
+  it('says when it was not even sent: that says nothing of the phone', async () => {
+    const failure: unknown = await pager(ScriptedRequests.inTurn(new NoSipServer()))
+      .send(target, body)
+      .catch((error: unknown) => error);
+    expect(failure).to.be.instanceOf(NothingSent);
+  });
 });

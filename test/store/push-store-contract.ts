@@ -354,6 +354,38 @@ export function pushStoreContract(newUrl: () => Promise<string>): void {
       expect(await claim()).to.deep.equal([]);
     });
 
+    it('that left what her phone does not take is tried for a text or a new registration, not for a refresh', async () => {
+      await store.deposit(text());
+      await register();
+      const refuse = (push: Push): Promise<void> => store.settlePush(NODE, push, { kind: 'refused' });
+      await refuse(await claimOne());
+      await register();
+      expect(await claim()).to.deep.equal([]);
+      // However often: it is no attempt more.
+      for (let round = 0; round < 3; round++) {
+        await store.deposit(text());
+        const push = await claimOne();
+        expect(push.attempts).to.equal(1);
+        await refuse(push);
+      }
+      await register({ name: 'call-2' });
+      const push = await claimOne();
+      expect(push.attempts).to.equal(0);
+      await store.deposit(text());
+      await refuse(push);
+      expect(await claim()).to.have.length(1);
+    });
+
+    it('that was put off is due then, and that is no attempt', async () => {
+      await store.deposit(text());
+      await register();
+      const until = clock.now() + MINUTE;
+      await store.settlePush(NODE, await claimOne(), { kind: 'put off', until });
+      expect(await store.nextPushAt()).to.equal(until);
+      clock.shift = MINUTE;
+      expect((await claimOne()).attempts).to.equal(0);
+    });
+
     it('is not due again for a refresh that came while it was brought', async () => {
       await store.deposit(text());
       await register();
