@@ -54,7 +54,7 @@ import { summarySettings } from './summary-settings.ts';
 /** Longest wait for callers to answer that their calls end when the program stops, ms. */
 const HANG_UP_LIMIT = 250;
 
-/** Longest wait for retrievals by MESSAGE to end when the program stops, ms. */
+/** Longest wait for retrievals by MESSAGE, and for commands, to end when the program stops, ms. */
 const STOP_LIMIT = 3_000;
 
 /** What every part is given from outside. */
@@ -258,8 +258,9 @@ async function start(
       logger.info({ error: describeError(error) }, 'stopped with calls that did not end');
     });
     // A text on its way to a phone that does not answer is new again when its lease ends.
-    await withDeadline(clock, STOP_LIMIT, 'handing texts over', pager.idle()).catch((error: unknown) => {
-      logger.warn({ error: describeError(error) }, 'stopped with texts on their way');
+    const done = Promise.all([pager.idle(), chats.idle()]);
+    await withDeadline(clock, STOP_LIMIT, 'handing texts over', done).catch((error: unknown) => {
+      logger.warn({ error: describeError(error) }, 'stopped with texts or commands on their way');
     });
     await brought;
   });

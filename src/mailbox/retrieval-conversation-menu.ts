@@ -22,11 +22,14 @@ export interface RetrievalMenuOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly hangUp: (reason: string) => void;
+  /** Something is done that she was told is taken; it never rejects. */
+  readonly onWork: (work: Promise<void>) => void;
 }
 
 /**
  * What an owner asks for in a session once she has her new texts: one thing is done after the other, in the order she asked. It
- * begins with handing those over, and ends when she says so or falls silent.
+ * begins with handing those over, and ends when she says so or falls silent. What was acknowledged is done though she is gone by
+ * then: only the answer is lost on her.
  */
 export class RetrievalMenu {
   readonly #options: RetrievalMenuOptions;
@@ -43,7 +46,9 @@ export class RetrievalMenu {
     this.#options = options;
     const { idleTimeout: limit, clock } = options;
     this.#silence = new SilenceTimer({ limit, clock, onSilent: () => this.#onSilent() });
-    this.#do(() => this.#welcome());
+    this.#do(async () => {
+      if (!this.#ended) await this.#welcome();
+    });
   }
 
   /**
@@ -81,14 +86,16 @@ export class RetrievalMenu {
     this.#waiting++;
     this.#last = this.#last.then(async () => {
       try {
-        if (!this.#ended && !this.#leaving) await work();
-        if (this.#options.visit.takeTooLong()) await this.#say(({ textTooLong }) => textTooLong);
+        await work();
+        if (this.#options.visit.takeTooLong() && !this.#ended)
+          await this.#say(({ textTooLong }) => textTooLong);
       } catch (error) {
         await this.#failed(error);
       } finally {
         this.#waiting--;
       }
     });
+    this.#options.onWork(this.#last);
   }
 
   async #welcome(): Promise<void> {
@@ -121,8 +128,11 @@ export class RetrievalMenu {
   }
 
   async #failed(error: unknown): Promise<void> {
-    if (this.#ended) return;
     const { visitor, logger } = this.#options;
+    if (this.#ended || this.#leaving) {
+      logger.info({ mailbox: visitor.owner.toString(), error: describeError(error) }, 'she was gone');
+      return;
+    }
     logger.warn({ mailbox: visitor.owner.toString(), error: describeError(error) }, 'not done');
     const told = await this.#say(({ cannotFetch }) => cannotFetch).then(
       () => true,
@@ -145,6 +155,7 @@ export class RetrievalMenu {
 
   #leave(reason: string): void {
     this.#leaving = true;
+    this.#options.visit.end();
     this.#options.hangUp(reason);
   }
 

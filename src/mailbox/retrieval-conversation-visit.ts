@@ -28,6 +28,7 @@ export class SessionVisit implements Visit {
   #cutText: Promise<unknown> | undefined;
   #tooLong = 0;
   #again = 0;
+  #said = 0;
   #ended = false;
 
   constructor(options: SessionVisitOptions, session: () => MsrpSession) {
@@ -42,7 +43,7 @@ export class SessionVisit implements Visit {
     return any;
   }
 
-  /** The session is over: nothing is sent again. */
+  /** She is gone: nothing is sent any more. */
   end(): void {
     this.#ended = true;
   }
@@ -59,7 +60,8 @@ export class SessionVisit implements Visit {
     const { owner, messageAccount, peer, clock } = this.#options;
     const context = { from: messageAccount.toString(), to: owner.toString(), peer, at: clock.now() };
     for (const piece of inPieces(words, roomFor(presentNotice('', context), peer))) {
-      await this.#session().send({ ...presentNotice(piece, context), successReport: false });
+      const id = wordsId(this.#session().id, ++this.#said);
+      await this.#send({ ...presentNotice(piece, context), successReport: false }, id);
     }
   }
 
@@ -92,11 +94,12 @@ export class SessionVisit implements Visit {
    */
   async #send(part: OutgoingMessage, messageId: string): Promise<void> {
     for (;;) {
+      if (this.#ended) throw new SessionClosed('the owner is gone');
       try {
         await this.#session().send({ ...part, messageId });
         return;
       } catch (error) {
-        if (this.#ended || !(error instanceof SessionClosed)) throw error;
+        if (!(error instanceof SessionClosed)) throw error;
       }
     }
   }
@@ -112,6 +115,10 @@ function roomFor(empty: OutgoingMessage, { maxSize }: PeerFormats): number {
 function messageIdOf({ uniqueKey }: StoredMessage, again: number): string {
   const named = again === 0 ? uniqueKey : `${uniqueKey}\n${again}`;
   return createHash('sha256').update(named).digest('hex').slice(0, 24);
+}
+
+function wordsId(session: string, number: number): string {
+  return createHash('sha256').update(`words\n${session}\n${number}`).digest('hex').slice(0, 24);
 }
 
 /** RFC 4975 §10: 400, 413 and 415 speak of the message, other codes of the session. */

@@ -33,6 +33,8 @@ export interface RetrievalConversationOptions {
   readonly logger: Logger;
   /** Asks for the end of the call. */
   readonly hangUp: (reason: string) => void;
+  /** Something is done that the owner was told is taken; it never rejects. */
+  readonly onWork: (work: Promise<void>) => void;
 }
 
 /**

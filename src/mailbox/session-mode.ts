@@ -105,6 +105,8 @@ export class SessionMode {
   readonly #running: Gauge;
   readonly #chats = new Set<Chat>();
   readonly #stopping = new AbortController();
+  /** What owners asked for in sessions, being done. */
+  readonly #works = new Set<Promise<void>>();
   #onIdle = (): void => undefined;
   #count = 0;
 
@@ -160,6 +162,16 @@ export class SessionMode {
     if (this.#count > 0) await over;
   }
 
+  /** Resolves when all is done that owners asked for in sessions. */
+  async idle(): Promise<void> {
+    while (this.#works.size > 0) await Promise.all(this.#works);
+  }
+
+  #onWork(work: Promise<void>): void {
+    this.#works.add(work);
+    void work.finally(() => this.#works.delete(work));
+  }
+
   #start(prepared: PreparedSession, purpose: ChatPurpose, hangUp: (reason: string) => void): RunningChat {
     let end = (): void => undefined;
     const over = new Promise<void>((resolve) => {
@@ -194,7 +206,10 @@ export class SessionMode {
       case 'deposit':
         return new DepositConversation({ ...options, ...purpose }, session);
       case 'retrieval':
-        return new RetrievalConversation({ ...options, visitor: purpose }, session);
+        return new RetrievalConversation(
+          { ...options, visitor: purpose, onWork: (work) => this.#onWork(work) },
+          session,
+        );
       case 'push':
         return new PushConversation({ ...options, ...purpose }, session);
     }

@@ -12,7 +12,8 @@ import { StoreUnavailable } from '../../src/mailbox/ports.ts';
 import type { RetrievalResult } from '../../src/mailbox/retrieval.ts';
 import { Retrievals } from '../../src/mailbox/retrieval.ts';
 import { RetrievalConversation } from '../../src/mailbox/retrieval-conversation.ts';
-import { MessageRefused, SendTimedOut } from '../../src/msrp/errors.ts';
+import { MessageRefused, SendTimedOut, SessionClosed } from '../../src/msrp/errors.ts';
+import type { OutgoingMessage } from '../../src/msrp/session.ts';
 import { FakeClock, settle } from '../doubles/fake-clock.ts';
 import { MemoryTexts } from '../doubles/memory-texts.ts';
 import { seededRandom } from '../doubles/seeded-random.ts';
@@ -29,6 +30,9 @@ class Talk {
   readonly hungUp: string[] = [];
   readonly said: string[] = [];
   readonly asked: string[] = [];
+  /** Of all that was sent, delivered or not. */
+  readonly messageIds: (string | undefined)[] = [];
+  readonly #works: Promise<void>[] = [];
   readonly #conversation: RetrievalConversation;
   fetched = NOTHING;
   /** What a command comes to; it says its own words back first. */
@@ -49,7 +53,8 @@ class Talk {
     };
     const session = {
       id: 's',
-      send: async ({ content }: { content: Buffer }) => {
+      send: async ({ content, messageId }: OutgoingMessage) => {
+        this.messageIds.push(messageId);
         await this.acknowledge();
         this.said.push(content.toString());
       },
@@ -78,6 +83,7 @@ class Talk {
           store: { markDisplayed: () => Promise.resolve(false) },
         }),
         hangUp: (reason) => this.hungUp.push(reason),
+        onWork: (work) => this.#works.push(work),
       },
       () => session,
     );
@@ -107,6 +113,11 @@ class Talk {
     );
   }
 
+  /** Resolves when all that was asked for is done. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#works);
+  }
+
   hold(held: boolean): void {
     this.#conversation.onHeld(held);
   }
@@ -123,6 +134,7 @@ describe('a session in which an owner gives commands', () => {
     talk = new Talk();
     await talk.bind();
     talk.said.length = 0;
+    talk.messageIds.length = 0;
   });
 
   afterEach(() => {
@@ -256,14 +268,66 @@ describe('a session in which an owner gives commands', () => {
     expect(talk.hungUp).to.deep.equal(['failed']);
   });
 
-  it('does nothing more once it is over', async () => {
+  for (const [how, end] of [
+    ['she hangs up', (): void => talk.end()],
+    ['her client falls silent', (): void => undefined],
+  ] as const) {
+    it(`does what it acknowledged, though ${how} before its turn came`, async () => {
+      const finish = slow();
+      await talk.write('old');
+      await talk.write('reply 1 I come');
+      talk.acknowledge = () => Promise.reject(new SessionClosed('gone'));
+      if (how !== 'she hangs up') talk.acknowledge = () => Promise.reject(new SendTimedOut(1));
+      end();
+      finish();
+      await settle();
+      expect(talk.asked).to.deep.equal(['old', 'reply 1 I come']);
+      finish();
+      await settle();
+      expect(talk.said).to.deep.equal([]);
+    });
+  }
+
+  it('does what it acknowledged before she was said goodbye to', async () => {
+    const outcomes: DeskOutcome[] = ['bye', 'done'];
+    talk.outcome = () => Promise.resolve(outcomes.shift() ?? 'done');
+    await Promise.all([talk.write('bye'), talk.write('delete 1')]);
+    expect(talk.asked).to.deep.equal(['bye', 'delete 1']);
+    expect(talk.hungUp).to.deep.equal(['bye']);
+    expect(talk.said).to.deep.equal(['bye!']);
+  });
+
+  it('tells whoever stops the program that something is being done still', async () => {
     const finish = slow();
-    await talk.write('one');
-    await talk.write('two');
+    await talk.write('reply 1 I come');
     talk.end();
+    let idle = false;
+    void talk.idle().then(() => {
+      idle = true;
+    });
+    await settle();
+    expect(idle).to.equal(false);
     finish();
     await settle();
-    expect(talk.asked).to.deep.equal(['one']);
+    expect(idle).to.equal(true);
+  });
+
+  it('says again what was on its way when her client moved', async () => {
+    let moves = 1;
+    talk.acknowledge = () =>
+      moves-- > 0 ? Promise.reject(new SessionClosed('the peer went on from elsewhere')) : Promise.resolve();
+    await talk.write('help');
+    expect(talk.said).to.deep.equal(['help!']);
+    expect(talk.hungUp).to.deep.equal([]);
+    const [first, again] = talk.messageIds;
+    expect(first).to.be.a('string');
+    expect(again).to.equal(first);
+  });
+
+  it('gives each of its messages a name of its own', async () => {
+    await talk.write('one');
+    await talk.write('one');
+    expect(new Set(talk.messageIds)).to.have.property('size', 2);
   });
 
   it('cuts what it says for a client that takes little', async () => {
