@@ -48,6 +48,8 @@ export type AttemptOutcome =
 export interface AttemptLeave {
   /** Whether another text may be begun. */
   mayGoOn(): boolean;
+  /** How long from now until it must be over, ms. */
+  left(): number;
   /** Whether we are about to end: what fails then says nothing of her phone. */
   stopping(): boolean;
 }
@@ -95,10 +97,11 @@ export class PushAttempts {
     ways: readonly PushWay[],
     leave: AttemptLeave,
   ): Promise<AttemptOutcome> {
-    const { retrievals, logger } = this.#options;
+    const { retrievals, clock, logger } = this.#options;
     const { user } = push;
     const fields = { user: user.toString(), way };
     const courier = this.#courier(push, way, ways);
+    const patience = clock.after(leave.left(), () => courier.breakOff());
     try {
       const result = await retrievals.run(user, async (message) => {
         if (!leave.mayGoOn()) throw new PushBrokenOff();
@@ -115,6 +118,7 @@ export class PushAttempts {
       logger.info({ ...fields, outcome, error: describeError(error) }, 'bringing texts broke off');
       return outcome;
     } finally {
+      patience.cancel();
       await courier.end();
     }
   }

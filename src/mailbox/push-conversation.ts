@@ -73,6 +73,11 @@ export class PushConversation implements SessionHandlers, CalledChat {
     await this.#options.over;
   }
 
+  drop(reason: string): void {
+    this.#leaving = true;
+    this.#options.hangUp(reason);
+  }
+
   /** When the phone moves on before it answered, it gets the message again where it is now, under the same Message-ID. */
   async #send(message: OutgoingMessage): Promise<void> {
     for (;;) {

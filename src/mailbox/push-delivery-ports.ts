@@ -44,6 +44,8 @@ export interface CalledChat {
   send(message: OutgoingMessage): Promise<void>;
   /** Ends the call, once everything that was sent is answered; resolves when the BYE is. Calling it twice is harmless. */
   hangUp(reason: string): Promise<void>;
+  /** Ends the call now: what is not answered fails. */
+  drop(reason: string): void;
 }
 
 /** Calls users for a chat: INVITE with an MSRP offer. */

@@ -32,6 +32,8 @@ export interface CourierOptions {
 export interface Courier {
   /** To be called in the order of the texts; several may be under way. @throws TextRefused, CallFailed, PagerDeliveryFailed, … */
   deliver(message: StoredMessage): Promise<void>;
+  /** It lasts too long: whatever may last for ever is given up, and what is not acknowledged fails. */
+  breakOff(): void;
   /** Nothing more comes. Resolves when every call is over; never rejects. */
   end(): Promise<void>;
 }
@@ -53,6 +55,11 @@ export class MessageCourier implements Courier {
     });
     this.#last = before.then(() => this.#send(message));
     return this.#last;
+  }
+
+  /** Each MESSAGE has a deadline of its own. */
+  breakOff(): void {
+    return;
   }
 
   async end(): Promise<void> {
@@ -126,6 +133,14 @@ export class ChatCourier implements Courier {
     });
     run.sent.push(delivery.catch(() => undefined));
     return delivery;
+  }
+
+  /** A phone may hold the call, or move from place to place, for as long as it likes. */
+  breakOff(): void {
+    this.#run?.chat.then(
+      (chat) => chat.drop('it lasts too long'),
+      () => undefined,
+    );
   }
 
   async end(): Promise<void> {

@@ -10,6 +10,8 @@ export const PUSH_LIMITS = {
   claim: 300_000,
   /** How long before its claim ends a push begins no further text: one that nobody answers takes 33 s, and a call has to end. */
   claimMargin: 60_000,
+  /** How long before its claim ends a chat that is still under way, held or not answered, is dropped. */
+  breakOff: 15_000,
   /** Before the first attempt: a proxy may tell of a registration before it knows the phone's address itself. */
   settling: 500,
   /** First and longest pause before a push is tried again; each is four times the one before. */

@@ -192,7 +192,8 @@ class PushWorker implements Pushes {
     if (push.attempts === 0) await pause(clock, PUSH_LIMITS.settling);
     const stopping = (): boolean => this.#stopped !== undefined;
     const mayGoOn = (): boolean => !stopping() && clock.now() < claimedUntil - PUSH_LIMITS.claimMargin;
-    return await this.#attempts.attempt(push, { mayGoOn, stopping });
+    const left = (): number => Math.max(0, claimedUntil - PUSH_LIMITS.breakOff - clock.now());
+    return await this.#attempts.attempt(push, { mayGoOn, left, stopping });
   }
 
   #settlementOf(push: Push, outcome: AttemptOutcome): PushOutcome {

@@ -3,6 +3,7 @@ import { PagerDeliveryFailed } from '../../src/mailbox/ports.ts';
 import type { CalledChat, ChatCaller, PushPager, PushTarget } from '../../src/mailbox/push-delivery-ports.ts';
 import { CallFailed, NothingSent } from '../../src/mailbox/push-delivery-ports.ts';
 import type { PeerFormats } from '../../src/mailbox/presentation.ts';
+import { SessionClosed } from '../../src/msrp/errors.ts';
 import type { OutgoingMessage } from '../../src/msrp/session.ts';
 
 const CPIM: PeerFormats = { acceptTypes: ['message/cpim', 'text/plain'], acceptWrappedTypes: [] };
@@ -34,12 +35,19 @@ export class PushPhone implements ChatCaller, PushPager {
     const status = await this.answerCall();
     if (status === UNSENT) throw new NothingSent({ cause: undefined });
     if (status !== 200) throw new CallFailed(status, '');
+    let drop: (error: Error) => void = () => undefined;
+    const dropped = new Promise<never>((_, reject) => (drop = reject));
+    dropped.catch(() => undefined);
     return {
       peer: this.peer,
       send: async (message) => {
         const words = wordsIn(message);
-        await this.take(words);
+        await Promise.race([this.take(words), dropped]);
         this.notes.push(`chat: ${words}`);
+      },
+      drop: () => {
+        this.notes.push('dropped');
+        drop(new SessionClosed('dropped'));
       },
       hangUp: async (reason) => {
         this.notes.push(`hung up: ${reason}`);

@@ -598,6 +598,21 @@ describe('texts for a user who comes online', () => {
     expect(texts.fresh).to.deep.equal([]);
   });
 
+  it('of a phone that never answers in its chat, but holds it or moves on and on, are given up before the claim ends', async () => {
+    phone.take = () => new Promise(() => undefined);
+    texts.add('one');
+    start();
+    await online();
+    await clock.advance(PUSH_LIMITS.claim - PUSH_LIMITS.breakOff + PUSH_LIMITS.lookGap);
+    expect(outcomes).to.deep.equal(['failed']);
+    expect(store.attempts(ALICE)).to.equal(1);
+    expect(phone.notes).to.include('dropped');
+    expect(texts.fresh).to.deep.equal(['one']);
+    phone.take = () => Promise.resolve();
+    await clock.advance(2_000);
+    expect(texts.fresh).to.deep.equal([]);
+  });
+
   it('are not begun when the claim is nearly over, and go on with the next claim', async () => {
     let slow = true;
     phone.answerMessage = async () => {

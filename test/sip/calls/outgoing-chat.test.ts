@@ -356,6 +356,18 @@ describe('a call of ours to a user', () => {
       await leaving;
     });
 
+    it('is dropped at once when it lasts too long, held or not, and what was not answered fails', async () => {
+      await open({ limits: { linger: 50 } });
+      const { called, call, answerer } = await chatting();
+      const held = `${passiveAnswer(answerer.path).replace('1 1 IN', '1 2 IN')}a=sendonly\r\n`;
+      expect((await call.request('INVITE', { body: held })).status).to.equal(200);
+      const sending = called.send(text('patient'));
+      called.drop('it lasts too long');
+      await call.bye();
+      expect(await sending.catch((error: unknown) => error)).to.be.instanceOf(SessionClosed);
+      await called.hangUp('failed');
+    });
+
     it('follows a phone that goes on from elsewhere: what it had not answered comes again there, under its Message-ID', async () => {
       await open({ limits: { linger: 50 } });
       const { called, call, chat } = await chatting(silentToTexts);
