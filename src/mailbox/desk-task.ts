@@ -50,8 +50,8 @@ export type Doing<K extends Command['kind']> = (
 ) => Promise<void>;
 
 /**
- * Gives texts the numbers that commands call them by, and tells which is which with `announce`. Until that has reached her no
- * number means anything: who did not see a list would delete by one that she saw before.
+ * Gives texts the numbers that commands call them by, and tells which is which with `announce`. When that does not reach
+ * her no number means anything: she would delete by a list she never saw, or by one that another has taken the place of.
  */
 export async function list<T extends StoredMessage>(
   { desk, visitor, visit, profile }: Task,
@@ -60,7 +60,6 @@ export async function list<T extends StoredMessage>(
 ): Promise<void> {
   const shown = texts.slice(-DESK_LIMITS.listing);
   const ids = shown.map(({ id }) => id);
-  visit.shown = [];
   await desk.store.keepListing(visitor.owner, []);
   const listed = shown.map((message, index) => ({
     number: index + 1,
@@ -68,8 +67,14 @@ export async function list<T extends StoredMessage>(
     when: when(profile, message.sentAt ?? message.receivedAt, desk.clock.now()),
     message,
   }));
-  await visit.say(announce(listed));
+  // What she writes from now on, she may write with the list before her.
   visit.shown = ids;
+  try {
+    await visit.say(announce(listed));
+  } catch (error) {
+    visit.shown = [];
+    throw error;
+  }
   await desk.store.keepListing(visitor.owner, ids);
 }
 

@@ -12,7 +12,7 @@ export interface Visitor {
   readonly hop: string | null;
 }
 
-/** The texts a list of ours numbers, by their ids; empty while it is on its way, undefined before there was one. */
+/** The texts a list of ours numbers, by their ids; empty when it did not reach her, undefined before there was one. */
 export type ShownList = readonly number[] | undefined;
 
 /** The way to an owner who is here, in a chat session or by MESSAGE. One thing is done after the other, in order. */
