@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { Knex } from 'knex';
@@ -127,6 +128,31 @@ describe('the store on MariaDB', function () {
       await store.close();
     });
   }
+
+  it('sums up texts that were there before a bounded number at a time (Galera: a write set has a limit)', async () => {
+    const { knex } = await migratedBefore(4);
+    try {
+      const texts = Array.from({ length: 2_500 }, (_, index) => ({
+        ...{ id: 3 * index + 1, mailbox_id: 1, author: 'sip:bob@example.test', author_name: '' },
+        ...{ message_id: `m${index}`, content_type: 'text/plain', content: Buffer.from('four'), subject: '' },
+        ...{ unique_hash: createHash('sha256').update(`m${index}`).digest(), urgent: false, received_at: 1 },
+      }));
+      await knex.batchInsert('message', texts, 500);
+      const updated: number[] = [];
+      knex.on(
+        'query-response',
+        (response: [{ readonly affectedRows?: number }], { sql }: { sql: string }) => {
+          if (sql.startsWith('update message')) updated.push(response[0].affectedRows ?? 0);
+        },
+      );
+      await (await migrationSource.getMigrations([]))[4]?.migration.up(knex);
+      expect(Math.max(...updated)).to.be.at.most(1_000);
+      expect(updated.reduce((sum, rows) => sum + rows, 0)).to.equal(2_500);
+      expect(await knex('mailbox').pluck('bytes')).to.deep.equal([4 * 2_500]);
+    } finally {
+      await knex.destroy();
+    }
+  });
 
   it('leaves the lock of a migration that lives alone, and goes on when it is through', async () => {
     const { url, knex } = await migratedBefore(3);
