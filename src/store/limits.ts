@@ -51,6 +51,8 @@ export const STORE_LIMITS = {
   pushAttempts: 100,
   /** Longest list of methods, and longest hop, kept with a registration; both as their columns have room. */
   registrationField: 400,
+  /** Registrations of one address that are known at one time, as their column has room. */
+  knownPhones: 15,
   /** Attempts of a transaction that lost against another one, and the longest pause after the first; later ones grow. */
   attempts: 9,
   retryPause: 50,

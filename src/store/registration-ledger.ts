@@ -4,9 +4,10 @@ import type { Push, PushOutcome, PushStore, Registration } from '../mailbox/push
 import type { Database } from './database.ts';
 import { RowsMoved } from './database-errors.ts';
 import { idsOf, lockMailboxes } from './dirty-marks.ts';
+import { withPhone, withoutPhone } from './known-phones.ts';
 import { STORE_LIMITS } from './limits.ts';
 import type { MailboxRow, RegistrationRow } from './rows.ts';
-import { ownerOf } from './rows.ts';
+import { REGISTERED_ANEW, ownerOf } from './rows.ts';
 
 /**
  * Keeps who is online, and to whom texts are to be brought:
@@ -16,7 +17,8 @@ import { ownerOf } from './rows.ts';
  *                                      │                  failed, not again ─┐
  *                                      └── a text comes ──────────── given up <┘      (a refresh leaves it so)
  *
- * A new registration begins anew from any of these. Nodes claim by compare-and-set.
+ * A new registration begins anew from any of these; those of her phones that last are known, so that they may refresh theirs
+ * in turn. Nodes claim by compare-and-set.
  */
 export class RegistrationLedger implements PushStore {
   readonly #database: Database;
@@ -41,9 +43,14 @@ export class RegistrationLedger implements PushStore {
         .where({ aor: user.toString() })
         .first('id');
       if (address === undefined) return;
-      await trx('registration')
-        .where({ address_id: address.id, ...(name === undefined ? {} : { name }) })
-        .delete();
+      const [row] = await this.#locked(trx, [address.id]);
+      if (row === undefined) return;
+      const where = { address_id: address.id };
+      const { phones, until } = withoutPhone(row.phones, name ?? '', this.#database.clock.now());
+      if (name === undefined || phones === '') await trx('registration').where(where).delete();
+      // What the others take is not known any more: it was told before.
+      else if (row.name !== name) await trx('registration').where(where).update({ phones, until });
+      else await trx('registration').where(where).update({ phones, until, name: '', methods: null });
     });
   }
 
@@ -97,7 +104,7 @@ export class RegistrationLedger implements PushStore {
       if (row?.claim_node !== node) return;
       await trx('registration')
         .where({ address_id: address.id })
-        .update({ ...settled(row, push, outcome), claim_node: null, claim_until: null });
+        .update({ ...settled(row, outcome), claim_node: null, claim_until: null });
     });
   }
 
@@ -179,17 +186,18 @@ export class RegistrationLedger implements PushStore {
     if (mailbox === undefined || address === undefined) throw new RowsMoved();
     const [before] = await this.#locked(trx, [address.id]);
     const hasNew = mailbox.new_count > 0;
-    const isRefresh = before?.name === registration.name && before.until > now;
-    const same = isRefresh ? before : null;
+    const { name } = registration;
+    const { phones, until, wasKnown } = withPhone(before?.phones ?? '', name, registration.until, now);
+    const same = wasKnown ? (before ?? null) : null;
     const isDue = hasNew && (same === null || (same.push_due_at === null && same.attempts === 0));
     const row = {
-      name: registration.name,
-      until: registration.until,
+      ...{ name, phones, until },
       methods: methodsKept(registration.methods),
       hop: (registration.hop?.length ?? 0) > STORE_LIMITS.registrationField ? null : registration.hop,
       push_due_at: isDue ? now : (same?.push_due_at ?? null),
       attempts: same?.attempts ?? 0,
       wanted: (before?.wanted ?? 0) + (isDue ? 1 : 0),
+      ...(same === null ? { claimed_wanted: REGISTERED_ANEW } : {}),
     };
     if (before === undefined) await trx('registration').insert({ ...row, address_id: address.id });
     else await trx('registration').where({ address_id: address.id }).update(row);
@@ -217,11 +225,10 @@ function living(knex: Knex, now: number): Knex.QueryBuilder {
 /** What a claimed row says once its push was tried. */
 function settled(
   row: RegistrationRow,
-  push: Push,
   outcome: PushOutcome,
 ): Partial<Pick<RegistrationRow, 'push_due_at' | 'attempts'>> {
   // She registered anew meanwhile: what came of the old registration says nothing of this one.
-  if (row.name !== push.name) return {};
+  if (row.claimed_wanted === REGISTERED_ANEW) return {};
   const isWantedAnew = row.wanted !== row.claimed_wanted;
   if (outcome.kind === 'put off') return { push_due_at: outcome.until };
   if (outcome.kind !== 'failed') {

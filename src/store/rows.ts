@@ -134,10 +134,17 @@ export interface AddressRow {
   claim_until: number | null;
 }
 
+/** `claimed_wanted` of who registered anew since her push was claimed: what comes of that says nothing of this registration. */
+export const REGISTERED_ANEW = -1;
+
 /** A row of `registration`: that the user of an address is online, and whether texts are to be brought to her. */
 export interface RegistrationRow {
   address_id: number;
+  /** That which was heard of last; '' when it is over and others last. */
   name: string;
+  /** All that last: {@link withPhone}. */
+  phones: string;
+  /** When the last of them ends. */
   until: number;
   /** With spaces between them; null: unknown. */
   methods: string | null;
@@ -150,7 +157,7 @@ export interface RegistrationRow {
   wanted: number;
   claim_node: string | null;
   claim_until: number | null;
-  /** What `wanted` was when the push was claimed. */
+  /** What `wanted` was when the push was claimed; {@link REGISTERED_ANEW} since she registered anew. */
   claimed_wanted: number;
 }
 

@@ -204,6 +204,37 @@ export function pushStoreContract(newUrl: () => Promise<string>): void {
       expect(await claim()).to.deep.equal([]);
     });
 
+    it('stays so at another phone of hers, until that leaves as well or its time is over', async () => {
+      await store.deposit(text());
+      const until = clock.now() + 2 * MINUTE;
+      await register({ name: 'desk', until });
+      await register({ name: 'mobile', methods: ['MESSAGE'] });
+      await store.unregistered(ALICE, 'mobile');
+      const push = await claimOne();
+      // What the one at the desk takes is not known any more.
+      expect(push).to.deep.include({ until, methods: null, attempts: 0 });
+      await store.releasePushes(NODE);
+      clock.shift = 2 * MINUTE;
+      expect(await claim()).to.deep.equal([]);
+      await register({ name: 'desk' });
+      await register({ name: 'mobile' });
+      await store.unregistered(ALICE, 'mobile');
+      await store.unregistered(ALICE, 'desk');
+      expect(await claim()).to.deep.equal([]);
+    });
+
+    it('with very many phones is kept with as many as there is room for', async () => {
+      await store.deposit(text());
+      await read();
+      for (let phone = 0; phone < 100; phone++) await register({ name: `call-${phone}` });
+      await store.deposit(text());
+      await fail(await claimOne(), null);
+      await register({ name: 'call-98' });
+      expect(await claim()).to.deep.equal([]);
+      await register({ name: 'call-0' });
+      expect(await claim()).to.have.length(1);
+    });
+
     it('is not looked for where texts are brought to nobody', async () => {
       const plain = await openForTest(url, { clock });
       try {
@@ -351,6 +382,29 @@ export function pushStoreContract(newUrl: () => Promise<string>): void {
       const third = await claimOne();
       expect(third.attempts).to.equal(2);
       await fail(third, null);
+      expect(await claim()).to.deep.equal([]);
+    });
+
+    it('that was given up is not tried anew because her two phones refresh their registrations in turn', async () => {
+      await store.deposit(text());
+      const both = async (): Promise<void> => {
+        for (const name of ['desk', 'mobile']) await register({ name });
+      };
+      await both();
+      await fail(await claimOne(), null);
+      await both();
+      expect(await claim()).to.deep.equal([]);
+      await store.deposit(text());
+      expect((await claimOne()).attempts).to.equal(1);
+    });
+
+    it('that failed while another phone of hers refreshed its registration counts as an attempt all the same', async () => {
+      await store.deposit(text());
+      await register({ name: 'desk' });
+      await register({ name: 'mobile' });
+      const push = await claimOne();
+      await register({ name: 'desk' });
+      await fail(push, null);
       expect(await claim()).to.deep.equal([]);
     });
 
