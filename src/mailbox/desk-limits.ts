@@ -12,8 +12,19 @@ export const DESK_LIMITS = {
   leastPiece: 64,
   /** Commands of one owner that wait for their turn. */
   waiting: 10,
-  /** How long an owner's words, once done, are not done again by MESSAGE: a phone that answers by itself says the same for ever. */
-  sameWords: { lasts: 10_000, most: 10_000 },
+  /**
+   * How often an owner's words are done in a row when they are the same by MESSAGE: a phone that answers by itself says the same
+   * for ever; an owner tries again what failed.
+   */
+  sameWords: {
+    rates: [
+      { times: 3, within: 10_000 },
+      { times: 12, within: 3_600_000 },
+    ],
+    most: 10_000,
+  },
+  /** Owners of whom it is known which list they were shown last by MESSAGE. */
+  screens: 10_000,
   /** How long a MESSAGE that was taken is known again, and how many are. */
   taken: { lasts: 600_000, most: 20_000 },
 } as const;

@@ -82,15 +82,24 @@ export async function list<T extends StoredMessage>(
  * The ids that numbers mean now: of the list of this visit, else of the one she was shown last, wherever. Undefined when the
  * numbers changed since she asked, or when there are none, which she was told.
  */
-export async function listing({ desk, visitor, visit, profile, seen }: Task): Promise<ShownList> {
-  const { phrases } = profile;
-  if (visit.shown !== seen) {
-    await visit.say(phrases.numbersChanged);
-    return undefined;
-  }
-  const ids = visit.shown ?? (await desk.store.listing(visitor.owner));
-  if (ids.length > 0) return ids;
-  await visit.say(phrases.nothingShownYet);
+export async function listing(task: Task): Promise<ShownList> {
+  const { phrases } = task.profile;
+  const ids = await numbersNow(task);
+  if (ids !== undefined && ids.length > 0) return ids;
+  await task.visit.say(ids === undefined ? phrases.numbersChanged : phrases.nothingShownYet);
+  return undefined;
+}
+
+/** Undefined when she may mean those of another list than the one that counts. */
+async function numbersNow({ desk, visitor, visit, seen }: Task): Promise<ShownList> {
+  const { shown, isShared } = visit;
+  if (shown !== seen) return undefined;
+  if (shown !== undefined && !isShared) return shown;
+  const latest = await desk.store.listing(visitor.owner);
+  if (shown === undefined || shown.join() === latest.join()) return latest;
+  // Which one she means she tells by having one shown.
+  visit.shown = undefined;
+  await desk.store.keepListing(visitor.owner, []);
   return undefined;
 }
 
@@ -128,12 +137,14 @@ export async function meant(
   known: readonly Author[],
   nobody: string,
 ): Promise<Author | undefined> {
-  const { visit, seen } = task;
-  if (isNumber(who) && visit.shown !== seen) {
+  const { desk, visitor, visit } = task;
+  const numbers = isNumber(who) ? await numbersNow(task) : [];
+  if (numbers === undefined) {
     await visit.say(task.profile.phrases.numbersChanged);
     return undefined;
   }
-  const byNumber = await authorByNumber(task, who);
+  const id = numbers[Number(who) - 1];
+  const [byNumber] = id === undefined ? [] : await desk.store.textsById(visitor.owner, [id]);
   const found = byNumber === undefined ? authorsMeant(who, known) : [byNumber];
   if (found.length === 1) return found[0];
   const choices = found.slice(0, DESK_LIMITS.choices).map(({ author }) => addressOf(author));
@@ -144,11 +155,4 @@ export async function meant(
 /** Whether it may be one of a list; there are users called 1001, too. */
 function isNumber(who: string): boolean {
   return /^\d{1,4}$/.test(who) && Number(who) <= DESK_LIMITS.listing;
-}
-
-async function authorByNumber({ desk, visitor, visit }: Task, who: string): Promise<Author | undefined> {
-  if (!isNumber(who)) return undefined;
-  const listed = visit.shown ?? (await desk.store.listing(visitor.owner));
-  const id = listed[Number(who) - 1];
-  return id === undefined ? undefined : (await desk.store.textsById(visitor.owner, [id]))[0];
 }

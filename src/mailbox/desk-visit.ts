@@ -19,6 +19,8 @@ export type ShownList = readonly number[] | undefined;
 export interface Visit {
   /** The list she was shown last in this visit. */
   shown: ShownList;
+  /** Whether she may have been shown one there that `shown` does not know of; else numbers are those of `shown` alone. */
+  readonly isShared: boolean;
   /** Resolves when her client has the words. */
   say(words: string): Promise<void>;
   /**

@@ -28,8 +28,14 @@ export const MAILBOX_LIMITS = {
   leastPart: 16,
   /** Pager-mode retrievals under way at one time; one more is told to come again. */
   pagerRetrievals: 200,
-  /** How long an owner who was told by MESSAGE that there are no texts is not told again, and of how many that is known. */
-  toldNothing: { lasts: 10_000, most: 10_000 },
+  /** How often an owner is told in a row that there are no texts, or what can be asked for, and of how many that is known. */
+  toldNothing: {
+    rates: [
+      { times: 1, within: 10_000 },
+      { times: 12, within: 3_600_000 },
+    ],
+    most: 10_000,
+  },
   /** How long a phone that answered a call of ours may take till its MSRP session stands. */
   comingPeer: 10_000,
   /** Longest time for which a typing mark may announce words: the session stays open that long without any. */

@@ -3,16 +3,17 @@ import { MailboxError, describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { DeskWork } from './desk.ts';
 import { DESK_LIMITS } from './desk-limits.ts';
-import type { Visitor } from './desk-visit.ts';
+import type { ShownList, Visitor } from './desk-visit.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
 import type { OwnerProfiles } from './owner-profiles.ts';
 import { phrasesFor } from './owner-profiles.ts';
 import type { PagerSender } from './ports.ts';
 import { PagerDeliveryFailed } from './ports.ts';
-import { PagerVisit } from './pager-mode-visit.ts';
+import { PagerVisit, Screens } from './pager-mode-visit.ts';
 import type { Phrases } from './phrases/phrases.ts';
 import type { Retrievals } from './retrieval.ts';
 import { Recently } from './recently.ts';
+import { Seldom } from './seldom.ts';
 
 /** As many retrievals by MESSAGE are under way as may be at one time. */
 export class TooManyRetrievals extends MailboxError {
@@ -39,6 +40,13 @@ export interface PagerModeOptions {
   readonly logger: Logger;
 }
 
+/** Words of an owner, and the list she had before her when she wrote them. */
+interface Asked {
+  readonly visitor: Visitor;
+  readonly words: string;
+  readonly seen: ShownList;
+}
+
 /** What of one owner is to be done, one after the other. */
 interface Turns {
   /** Words that wait, '' for a fetch; the first one is being done. */
@@ -54,23 +62,24 @@ type Told = keyof Pick<Phrases, 'noNewTexts' | 'fetchedElsewhere' | 'cannotFetch
  * owners ask for.
  *
  * A phone that answers each MESSAGE by itself ("I'm driving") sends us words with every answer. So who was told a moment ago that
- * there are no texts, or what can be asked for, is not told again, and the same command is not done again at once: else the two
+ * there are no texts, or what can be asked for, is not told again, and the same command is not done again and again: else the two
  * would talk to each other without end.
  */
 export class PagerMode {
   readonly #options: PagerModeOptions;
   /** Owners who were told something, and what they asked for. */
-  readonly #told: Recently;
-  readonly #done: Recently;
+  readonly #told: Seldom;
+  readonly #done: Seldom;
   /** MESSAGEs that were taken. */
   readonly #taken: Recently;
+  readonly #screens = new Screens(DESK_LIMITS.screens);
   readonly #underWay = new Map<string, Turns>();
 
   constructor(options: PagerModeOptions) {
     this.#options = options;
     const { clock } = options;
-    this.#told = new Recently({ clock, ...MAILBOX_LIMITS.toldNothing });
-    this.#done = new Recently({ clock, ...DESK_LIMITS.sameWords });
+    this.#told = new Seldom({ clock, ...MAILBOX_LIMITS.toldNothing });
+    this.#done = new Seldom({ clock, ...DESK_LIMITS.sameWords });
     this.#taken = new Recently({ clock, ...DESK_LIMITS.taken });
   }
 
@@ -86,9 +95,15 @@ export class PagerMode {
     // A fetch does no harm done twice.
     if (words !== '' && this.#taken.has(message)) return;
     const turns = this.#underWay.get(key);
-    // A fetch takes what comes meanwhile too; words that wait are not done twice.
-    const isThere = words === '' ? turns?.words.includes(words) : turns?.words.slice(1).includes(words);
-    if (isThere !== true) this.#enqueue(key, words, () => this.#run(visitor, words, sender));
+    // A fetch takes what comes meanwhile too; the same words that wait already are not done twice.
+    const isThere = words === '' ? turns?.words.includes(words) : turns?.words.slice(1).at(-1) === words;
+    const screen = this.#screens.of(key);
+    const seen = screen.shown;
+    if (isThere !== true) {
+      this.#enqueue(key, words, () =>
+        this.#run({ visitor, words, seen }, new PagerVisit(visitor.owner, sender, screen)),
+      );
+    }
     this.#taken.add(message);
   }
 
@@ -111,12 +126,12 @@ export class PagerMode {
     });
   }
 
-  async #run(visitor: Visitor, words: string, sender: PagerSender): Promise<void> {
+  async #run(asked: Asked, visit: PagerVisit): Promise<void> {
     const { logger } = this.#options;
+    const { visitor } = asked;
     const mailbox = visitor.owner.toString();
-    const visit = new PagerVisit(visitor.owner, sender);
     try {
-      await this.#do(visitor, words, visit);
+      await this.#do(asked, visit);
     } catch (error) {
       logger.warn({ mailbox, error: describeError(error) }, 'retrieval by MESSAGE broke off');
       if (error instanceof PagerDeliveryFailed) return;
@@ -126,17 +141,18 @@ export class PagerMode {
     }
   }
 
-  async #do(visitor: Visitor, words: string, visit: PagerVisit): Promise<void> {
+  async #do({ visitor, words, seen }: Asked, visit: PagerVisit): Promise<void> {
     const { desk } = this.#options;
     const asked = words === '' ? undefined : await desk?.understand(visitor, words);
     if (desk === undefined || asked === undefined || asked.kind === 'new' || asked.kind === 'unknown') {
       await this.#fetch(visitor, visit, asked?.kind === 'unknown' ? words : undefined);
       return;
     }
-    const name = `${visitor.owner.toString()} ${words}`;
-    if (this.#done.has(name)) return;
-    this.#done.add(name);
-    await desk.run(visitor, words, visit);
+    if (!this.#done.may(visitor.owner.toString(), words)) {
+      this.#options.logger.info({ mailbox: visitor.owner.toString() }, 'the same words again: not done');
+      return;
+    }
+    await desk.run(visitor, words, visit, seen);
   }
 
   /** @param unknown words that are no command, and mean a fetch only when there is something to fetch */
@@ -148,6 +164,8 @@ export class PagerMode {
         ? await retrievals.run(owner, (message) => visit.handOver(message))
         : await desk.fetch(visitor, visit);
     logger.info({ mailbox: owner.toString(), delivered, refused }, 'texts delivered by MESSAGE');
+    // What she says then may be what she said before, of other texts.
+    if (delivered > 0) this.#done.may(owner.toString());
     if (delivered + refused > 0) return;
     if (elsewhere > 0) await this.#tell(visitor, visit, 'fetchedElsewhere');
     else if (desk === undefined || unknown === undefined) await this.#tell(visitor, visit, 'noNewTexts');
@@ -160,9 +178,6 @@ export class PagerMode {
   }
 
   #isNews({ owner }: Visitor, what: Told | 'notUnderstood'): boolean {
-    const key = `${owner.toString()} ${what}`;
-    if (this.#told.has(key)) return false;
-    this.#told.add(key);
-    return true;
+    return this.#told.may(`${owner.toString()} ${what}`);
   }
 }

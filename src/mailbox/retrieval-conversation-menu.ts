@@ -5,11 +5,13 @@ import { MessageRefused } from '../msrp/errors.ts';
 import type { DeskWork } from './desk.ts';
 import { DESK_LIMITS } from './desk-limits.ts';
 import type { ShownList, Visitor } from './desk-visit.ts';
+import { MAILBOX_LIMITS } from './limits.ts';
 import type { OwnerProfiles } from './owner-profiles.ts';
 import type { Phrases } from './phrases/phrases.ts';
 import { phrasesFor } from './owner-profiles.ts';
 import { StoreUnavailable } from './ports.ts';
 import type { SessionVisit } from './retrieval-conversation-visit.ts';
+import { Seldom } from './seldom.ts';
 import { SilenceTimer } from './silence-timer.ts';
 
 export interface RetrievalMenuOptions {
@@ -40,11 +42,12 @@ export class RetrievalMenu {
   #leaving = false;
   #ended = false;
   /** A client that answers by itself says the same to every line of ours. */
-  #lastUnknown: { readonly words: string; readonly at: number } | undefined;
+  readonly #unknown: Seldom;
 
   constructor(options: RetrievalMenuOptions) {
     this.#options = options;
     const { idleTimeout: limit, clock } = options;
+    this.#unknown = new Seldom({ clock, ...MAILBOX_LIMITS.toldNothing });
     this.#silence = new SilenceTimer({ limit, clock, onSilent: () => this.#onSilent() });
     this.#do(async () => {
       if (!this.#ended) await this.#welcome();
@@ -114,17 +117,10 @@ export class RetrievalMenu {
     const { desk, visitor, visit } = this.#options;
     const outcome = await desk.run(visitor, words, visit, seen);
     if (outcome === 'bye') this.#leave('bye');
-    else if (outcome === 'unknown' && this.#isNews(words)) await desk.notUnderstood(visitor, words, visit);
+    else if (outcome === 'unknown' && this.#unknown.may('', words))
+      await desk.notUnderstood(visitor, words, visit);
     // What took long was no silence of hers.
     this.#silence.heard();
-  }
-
-  #isNews(words: string): boolean {
-    const at = this.#options.clock.now();
-    const before = this.#lastUnknown;
-    this.#lastUnknown = { words, at };
-    const age = before?.words === words ? at - before.at : Infinity;
-    return age < 0 || age >= DESK_LIMITS.sameWords.lasts;
   }
 
   async #failed(error: unknown): Promise<void> {

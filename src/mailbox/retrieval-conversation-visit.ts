@@ -21,6 +21,7 @@ export interface SessionVisitOptions {
 
 /** An owner in a chat session: texts reach her as messages of their authors, words as messages of the mailbox. */
 export class SessionVisit implements Visit {
+  readonly isShared = false;
   shown: ShownList;
   readonly #options: SessionVisitOptions;
   readonly #session: () => MsrpSession;

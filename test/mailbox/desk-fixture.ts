@@ -102,6 +102,7 @@ export class DeskFixture {
   /** Another way to her than `visit`; what is said there is heard too. */
   anotherVisit(): Visit {
     return {
+      isShared: false,
       shown: undefined,
       say: (words) => {
         this.heard.push(words);

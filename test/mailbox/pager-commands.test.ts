@@ -104,12 +104,87 @@ describe('commands by MESSAGE', () => {
 
   it('are done one after the other', async () => {
     await fixture.leave('one');
+    await ask('');
     heard.length = 0;
-    take('');
     take('keep 1');
+    take('old');
+    take('delete all');
+    await pager.idle();
+    expect(heard).to.have.length(4);
+    expect(heard[0]).to.equal(en.saved(1));
+    expect(heard[3]).to.equal(en.deleted(1));
+  });
+
+  it('speak of the list their writer has before her, not of one that is on its way (the wrong text deleted)', async () => {
+    await fixture.leave('one');
+    await fixture.leave('two');
+    await ask('');
+    heard.length = 0;
+    take('old 1');
     take('delete 1');
     await pager.idle();
-    expect(heard.slice(1)).to.deep.equal([listing, en.saved(1), en.deleted(1)]);
+    expect(heard.at(-1)).to.equal(en.numbersChanged);
+    expect(await ask('delete 1')).to.deep.equal([en.deleted(1)]);
+    expect((await ask('old'))[0]).to.match(/ one$/);
+  });
+
+  it('speak of the list that came by MESSAGE, not of one in a session meanwhile (the wrong text deleted)', async () => {
+    await fixture.leave('one');
+    await fixture.leave('two');
+    await ask('');
+    await fixture.desk.run(fixture.visitor, 'old 1', fixture.anotherVisit());
+    expect(await ask('delete 1')).to.deep.equal([en.numbersChanged]);
+    expect(await ask('delete 2')).to.deep.equal([en.nothingShownYet]);
+    await ask('old');
+    expect(await ask('delete 2')).to.deep.equal([en.deleted(1)]);
+    expect((await ask('old'))[0]).to.match(/ one$/);
+  });
+
+  it('speak of the list in a session when there was none by MESSAGE', async () => {
+    await fixture.leave('one');
+    await fixture.desk.run(fixture.visitor, 'new', fixture.anotherVisit());
+    expect(await ask('delete 1')).to.deep.equal([en.deleted(1)]);
+  });
+
+  it('are done again at once when they failed, or when something else came between (lost in silence)', async () => {
+    await fixture.leave('one');
+    await fixture.leave('two');
+    await ask('');
+    fixture.replyAnswer = { status: 500, reason: 'broken' };
+    expect(await ask('reply 1 yes')).to.deep.equal([en.replyFailed('Bob')]);
+    fixture.replyAnswer = { status: 200, reason: 'OK' };
+    expect(await ask('reply 1 yes')).to.deep.equal([en.replied('Bob')]);
+    expect(await ask('delete 1')).to.deep.equal([en.deleted(1)]);
+    await ask('old');
+    expect(await ask('delete 1')).to.deep.equal([en.deleted(1)]);
+  });
+
+  it('that wait are each done, unless the last one is the same (lost in silence)', async () => {
+    take('help');
+    take('greeting');
+    take('blocked');
+    take('blocked');
+    take('greeting');
+    await pager.idle();
+    const greeting = en.greetingIs(en.greeting);
+    expect(heard).to.deep.equal([en.help, greeting, en.nobodyBlocked, greeting]);
+  });
+
+  it('of a phone that answers by itself, and slowly, end too (loop of two machines)', async () => {
+    const HOUR = 3_600_000;
+    for (const words of ["I'm driving", 'bye', 'help', 'new', 'old']) {
+      for (const delay of [11_000, 60_000]) {
+        fixture.now += HOUR;
+        heard.length = 0;
+        let left = 100;
+        take(words);
+        for (await pager.idle(); heard.length > 0 && left > 0; left--) {
+          fixture.now += delay;
+          await ask(words);
+        }
+        expect(left, `${words} after ${delay} ms`).to.be.greaterThan(80);
+      }
+    }
   });
 
   it('are refused when too many wait', async () => {

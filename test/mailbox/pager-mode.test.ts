@@ -104,13 +104,13 @@ describe('a phone without MSRP that finds no texts', () => {
       },
     };
     pager.take(request(), answering);
-    await clock.advance(MAILBOX_LIMITS.toldNothing.lasts * 10);
+    await clock.advance(MAILBOX_LIMITS.toldNothing.rates[0].within * 10);
     expect(said).to.deep.equal([en.noNewTexts]);
   });
 
   it('is told again when she asks again later', async () => {
     await ask();
-    await clock.advance(MAILBOX_LIMITS.toldNothing.lasts);
+    await clock.advance(MAILBOX_LIMITS.toldNothing.rates[0].within);
     await ask();
     expect(said).to.have.length(2);
   });

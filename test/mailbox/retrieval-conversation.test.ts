@@ -5,6 +5,7 @@ import { noMetrics } from '../../src/core/metrics.ts';
 import type { DeskOutcome, DeskWork } from '../../src/mailbox/desk.ts';
 import { DESK_LIMITS } from '../../src/mailbox/desk-limits.ts';
 import { DisplayedTexts } from '../../src/mailbox/displayed-texts.ts';
+import { MAILBOX_LIMITS } from '../../src/mailbox/limits.ts';
 import { OwnerProfiles } from '../../src/mailbox/owner-profiles.ts';
 import { en } from '../../src/mailbox/phrases/en.ts';
 import { es } from '../../src/mailbox/phrases/es.ts';
@@ -250,7 +251,7 @@ describe('a session in which an owner gives commands', () => {
     talk.outcome = () => Promise.resolve('unknown');
     for (let count = 0; count < 5; count++) await talk.write('I am away');
     expect(talk.said).to.deep.equal(['I am away?']);
-    await talk.clock.advance(DESK_LIMITS.sameWords.lasts);
+    await talk.clock.advance(MAILBOX_LIMITS.toldNothing.rates[0].within);
     await talk.write('I am away');
     expect(talk.said).to.have.length(2);
   });
