@@ -9,6 +9,7 @@ import { startPushes } from './mailbox/push.ts';
 import type { Retrievals } from './mailbox/retrieval.ts';
 import type { SessionMode } from './mailbox/session-mode.ts';
 import type { Route, SipAgent } from './sip/agent.ts';
+import { BorrowedNames } from './sip/borrowed-names.ts';
 import { SipChatCaller } from './sip/chat-caller.ts';
 import { SipPushPager } from './sip/push-pager.ts';
 import { registerRoute } from './sip/register-route.ts';
@@ -21,6 +22,8 @@ export interface TextPush {
   readonly users: OnlineIntake | undefined;
   /** SIP requests that tell of it. */
   readonly routes: Readonly<Record<string, Route>>;
+  /** What leaves in authors' names. */
+  readonly borrowed: BorrowedNames;
   /** Begins to bring texts, once SIP is there. */
   start(): void;
   /** A push may be due. */
@@ -35,6 +38,7 @@ function chatCaller(
   config: Config,
   surroundings: Surroundings,
   { requests, agent, chats }: { requests: RequestSender; agent: SipAgent; chats: SessionMode },
+  naming: { readonly borrowed?: BorrowedNames },
 ): ChatCaller | undefined {
   if (chats.transports.size === 0) return undefined;
   return new SipChatCaller({
@@ -42,6 +46,7 @@ function chatCaller(
     requests,
     dialogs: agent,
     chats,
+    ...naming,
     proxy: config.OUTBOUND_PROXY,
     headers: config.PUSH_HEADERS,
     newSessionId: () => surroundings.random.bytes(4).readUInt32BE(0),
@@ -61,11 +66,13 @@ export function preparePush(
     readonly chats: SessionMode;
   },
 ): TextPush {
+  const borrowed = new BorrowedNames();
   if (config.DELIVERY === 'mailbox') {
     const nothing = (): void => undefined;
     return {
       users: undefined,
       routes: {},
+      borrowed,
       start: nothing,
       wake: nothing,
       textCame: nothing,
@@ -74,6 +81,7 @@ export function preparePush(
   }
   const { store, retrievals, requests } = parts;
   let pushes: Pushes | undefined;
+  const naming = config.PUSH_FROM === 'author' ? { borrowed } : {};
   const wake = (): void => pushes?.wake();
   const users = new PushIntake({ ...surroundings, store, wake });
   const register = registerRoute({
@@ -85,9 +93,11 @@ export function preparePush(
   return {
     users,
     routes: { REGISTER: register },
+    borrowed,
     start: () => {
       const pager = new SipPushPager({
         requests,
+        ...naming,
         proxy: config.OUTBOUND_PROXY,
         assertsIdentity: config.PUSH_FROM === 'author',
         headers: config.PUSH_HEADERS,
@@ -96,7 +106,7 @@ export function preparePush(
         ...surroundings,
         store,
         retrievals,
-        caller: chatCaller(config, surroundings, parts),
+        caller: chatCaller(config, surroundings, parts, naming),
         pager,
         account: config.MESSAGE_ACCOUNT,
         pushFrom: config.PUSH_FROM,

@@ -199,13 +199,14 @@ async function start(
 
   const ownPublishers = new OwnPublishers(config);
   const sip = await agent.start({
-    OPTIONS: optionsRoute(ACCEPTED_TYPES.join(', '), presence?.events ?? []),
+    OPTIONS: optionsRoute(ACCEPTED_TYPES.join(', '), presence?.events ?? [], Object.keys(push.routes)),
     MESSAGE: messageRoute({
       policy,
       deposits,
       pager,
       displayed: followUp.displayed,
       notices,
+      borrowed: push.borrowed,
       fullStatus: config.MAILBOX_FULL_STATUS,
       keepHeaders: config.KEEP_HEADERS,
       maxBytes: config.MESSAGE_MAX_BYTES,
@@ -216,6 +217,7 @@ async function start(
       ...surroundings,
       policy,
       chats,
+      borrowed: push.borrowed,
       maxBytes: config.MESSAGE_MAX_BYTES,
       ready: () => store.ready(),
       isBlocked: (owner, author) => store.isBlocked(owner, author),

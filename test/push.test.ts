@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { parseCpim } from '../src/im/cpim-parser.ts';
 import { AnsweringPhone } from './doubles/answering-phone.ts';
+import { CallingPhone } from './doubles/calling-phone.ts';
 import { chatOffer, pathOf } from './doubles/msrp-chat.ts';
 import { answerMsrp } from './doubles/msrp-answerer.ts';
 import { until } from './peers/until.ts';
@@ -90,6 +91,53 @@ describe('a user who comes online', () => {
       ['', '', '', 'yes'],
     ]);
     expect(messages(alice).map((message) => message.header('Contact'))).to.deep.equal([undefined, undefined]);
+  });
+
+  it('is heard of by REGISTER, which OPTIONS tells where it is taken', async () => {
+    const allowed = async (): Promise<string | undefined> =>
+      (await bob.request('OPTIONS', MAILBOX, {})).header('Allow');
+    await open();
+    expect(await allowed()).to.match(/\bREGISTER\b/);
+    await alice.close();
+    await bob.close();
+    await running.stop();
+    await open({ DELIVERY: 'mailbox' });
+    expect(await allowed()).not.to.match(/\bREGISTER\b/);
+  });
+
+  it('is called in no circles either', async () => {
+    await open({ PUSH_FROM: 'author' });
+    const phone = await AnsweringPhone.open(running.udp);
+    const proxy = await CallingPhone.open('sip:bob@example.test', running.udp);
+    try {
+      await leave('around');
+      await phone.register(ALICE);
+      const call = await phone.rings();
+      expect(call.invite.header('From')).to.contain('sip:bob@example.test');
+      const own = 'msrp://127.0.0.1:9/own;tcp';
+      const { answer } = await proxy.invite(ALICE, { body: chatOffer(own) });
+      expect(answer.status).to.equal(480);
+      call.respond(480);
+    } finally {
+      await proxy.close();
+      await phone.close();
+    }
+  });
+
+  it('is brought no text in circles by a proxy that takes our mark off and sends it back in its author’s name', async () => {
+    await open({ PUSH_FROM: 'author' });
+    await leave('around');
+    const back: Promise<{ readonly startLine: string }>[] = [];
+    alice.answerTo = ({ startLine, body }) => {
+      if (startLine.startsWith('MESSAGE')) back.push(bob.message(ALICE, body));
+      return '100 Trying';
+    };
+    await register(alice);
+    await seen(() => back.length > 0);
+    const answers = (await Promise.all(back)).map(({ startLine }) => startLine);
+    expect(answers).to.deep.equal(['SIP/2.0 480 Temporarily Unavailable']);
+    // Other words of his are taken meanwhile.
+    await leave('something else');
   });
 
   it('is brought each text once when two phones of hers register at the same time', async () => {

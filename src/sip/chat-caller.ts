@@ -9,6 +9,7 @@ import type { CalledChat, ChatCaller, PushTarget } from '../mailbox/push-deliver
 import { CallFailed, NothingSent } from '../mailbox/push-delivery-ports.ts';
 import type { ChatTransport, PreparedChat } from '../mailbox/session-mode.ts';
 import { TooManySessions } from '../mailbox/session-mode.ts';
+import type { BorrowedNames } from './borrowed-names.ts';
 import { byeReason } from './bye-reason.ts';
 import { Call } from './call.ts';
 import type { ChatDescription } from './chat-offer.ts';
@@ -35,6 +36,8 @@ export interface SipChatCallerOptions {
   readonly chats: ChatSessions & { readonly stopping: AbortSignal };
   /** SIP URI of the operator's proxy; undefined: the hop that told that she is online, else her own domain. */
   readonly proxy: string | undefined;
+  /** Told of calls in an author's name. */
+  readonly borrowed?: BorrowedNames;
   /** Added to each INVITE: PUSH_HEADERS. */
   readonly headers?: readonly SipHeader[];
   /** Number for the o= line of our SDP. */
@@ -107,8 +110,10 @@ export class SipChatCaller implements ChatCaller {
       sessionId: newSessionId(),
       maxSize: maxBytes,
     });
+    const to = target.to.toString();
+    const answered = this.#options.borrowed?.begin({ method: 'INVITE', to, from: target.from, words: '' });
     try {
-      const response = await requests.request(target.to.toString(), {
+      const response = await requests.request(to, {
         method: 'INVITE',
         ...(proxy === null ? {} : { proxy }),
         headers: { ...headerMap(this.#options.headers ?? []), ...inviteHeaders(target) },
@@ -119,6 +124,8 @@ export class SipChatCaller implements ChatCaller {
     } catch (cause) {
       prepared.discard();
       throw noAnswer(cause);
+    } finally {
+      answered?.();
     }
   }
 

@@ -8,6 +8,7 @@ import { TooManySessions, UnreadablePath } from '../mailbox/session-mode.ts';
 import type { Admission, AdmissionPolicy } from './admission.ts';
 import { admit } from './admission.ts';
 import type { Incoming, Route } from './agent.ts';
+import type { BorrowedNames } from './borrowed-names.ts';
 import { Call } from './call.ts';
 import { chatPeer } from './chat-media.ts';
 import type { ChatDescription } from './chat-offer.ts';
@@ -40,6 +41,8 @@ export interface InviteRouteOptions {
   readonly maxBytes: number;
   /** Resolves while texts can be kept. */
   readonly ready: () => Promise<void>;
+  /** Calls of ours that are under way in authors' names. */
+  readonly borrowed?: Pick<BorrowedNames, 'has'>;
   /** Whether the owner takes nothing of this author. @throws StoreUnavailable */
   readonly isBlocked: (owner: AddressOfRecord, author: string) => Promise<boolean>;
   readonly clock: Clock;
@@ -55,6 +58,8 @@ export function inviteRoute(options: InviteRouteOptions): Route {
     refuseUnknownExtensions(request);
     const admission = admit(request, options.policy);
     if (isOwnMessage(request, admission.caller, options.policy.messageAccount)) throw ownMessageRefusal();
+    const name = { to: admission.owner.toString(), from: admission.caller.uri, words: '' };
+    if (options.borrowed?.has({ method: 'INVITE', ...name }) === true) throw ownMessageRefusal();
     if (!request.has('Contact')) throw new SipRefusal(400, 'INVITE without Contact');
     const { interval, headers } = answerInterval(request);
     const { transports } = options.chats;

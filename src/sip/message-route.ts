@@ -14,6 +14,7 @@ import { admit } from './admission.ts';
 import type { Route } from './agent.ts';
 import { automaticSigns } from './automatic-signs.ts';
 import { receivedBody } from './body.ts';
+import type { BorrowedNames } from './borrowed-names.ts';
 import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioRequest } from './drachtio.ts';
 import { RETRY_AFTER_SECONDS, SIP_LIMITS } from './limits.ts';
@@ -32,6 +33,8 @@ export interface MessageRouteOptions {
   readonly notices: Pick<SenderNotices, 'kept'> | undefined;
   /** Status that refuses a text to a full mailbox. */
   readonly fullStatus: number;
+  /** Texts of ours that are under way in their authors' names. */
+  readonly borrowed?: Pick<BorrowedNames, 'has'>;
   /** Names of headers kept with a text: KEEP_HEADERS. */
   readonly keepHeaders?: readonly string[];
   /** Longest body after decompression, bytes. */
@@ -72,9 +75,11 @@ function tellOf(
 async function deposit(
   request: DrachtioRequest,
   { owner, caller, returnHop }: DepositAdmission,
-  { deposits, maxBytes, fullStatus, keepHeaders = [] }: MessageRouteOptions,
+  { deposits, maxBytes, fullStatus, borrowed, keepHeaders = [] }: MessageRouteOptions,
 ): Promise<TakenText> {
   const content = await receivedBody(request, maxBytes);
+  const name = { to: owner.toString(), from: caller.uri, words: content.toString() };
+  if (borrowed?.has({ method: 'MESSAGE', ...name }) === true) throw ownMessageRefusal();
   try {
     return await deposits.take({
       owner,

@@ -2,6 +2,7 @@ import { PagerDeliveryFailed } from '../mailbox/ports.ts';
 import type { SipHeader } from '../mailbox/kept-headers.ts';
 import type { PushPager, PushTarget } from '../mailbox/push-delivery-ports.ts';
 import { NothingSent } from '../mailbox/push-delivery-ports.ts';
+import type { BorrowedNames } from './borrowed-names.ts';
 import type { DrachtioResponse, HeaderMap } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { OWN_MESSAGE_HEADER } from './loop.ts';
@@ -15,6 +16,8 @@ export interface SipPushPagerOptions {
   readonly proxy: string | undefined;
   /** Vouch for whom From names (RFC 3325): texts come from their authors. */
   readonly assertsIdentity: boolean;
+  /** Told of what leaves in an author's name. */
+  readonly borrowed?: BorrowedNames;
   /** Added to each: PUSH_HEADERS. */
   readonly headers?: readonly SipHeader[];
 }
@@ -37,8 +40,12 @@ export class SipPushPager implements PushPager {
 
   async #send(target: PushTarget, body: Body): Promise<DrachtioResponse> {
     const proxy = this.#options.proxy ?? target.hop;
+    const to = target.to.toString();
+    const answered = this.#options.borrowed?.begin({
+      ...{ method: 'MESSAGE', to, from: target.from, words: body.content },
+    });
     try {
-      return await this.#options.requests.request(target.to.toString(), {
+      return await this.#options.requests.request(to, {
         method: 'MESSAGE',
         ...(proxy === null ? {} : { proxy }),
         headers: this.#headers(target, body),
@@ -47,6 +54,8 @@ export class SipPushPager implements PushPager {
     } catch (cause) {
       if (cause instanceof NoSipServer) throw new NothingSent({ cause });
       throw new PagerDeliveryFailed(0, 'no answer', { cause });
+    } finally {
+      answered?.();
     }
   }
 
