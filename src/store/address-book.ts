@@ -6,6 +6,7 @@ import { RowsMoved } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
 import { idsOf, lockMailboxes, saveChanged } from './dirty-marks.ts';
 import { moveSettings } from './mailbox-merge.ts';
+import { perStatement } from './per-statement.ts';
 import type { MailboxRow, MessageRow } from './rows.ts';
 import { ownerOf } from './rows.ts';
 
@@ -72,9 +73,9 @@ export class MailboxAddresses implements AddressBook {
       .where({ 'moved.mailbox_id': from.id, 'there.mailbox_id': into.id })
       .select('moved.id');
     const ids = twice.map(({ id }: { id: number }) => id);
-    if (ids.length > 0) {
-      await trx('receipt_request').whereIn('text_id', ids).delete();
-      await trx('message').whereIn('id', ids).delete();
+    for (const some of perStatement(ids)) {
+      await trx('receipt_request').whereIn('text_id', some).delete();
+      await trx('message').whereIn('id', some).delete();
     }
     await moveSettings(trx, from.id, into.id);
     for (const table of ['message', 'receipt_request', 'display_request', 'receipt', 'address']) {

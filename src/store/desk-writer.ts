@@ -7,6 +7,7 @@ import { RowsMoved } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
 import { idsOf, lockMailboxes, saveChanged, saveCounts } from './dirty-marks.ts';
 import { STORE_LIMITS } from './limits.ts';
+import { perStatement } from './per-statement.ts';
 import type { ReceiptWriter, WrittenReceipts } from './receipt-writer.ts';
 import { NO_RECEIPTS } from './receipt-writer.ts';
 import type { MessageRow } from './rows.ts';
@@ -45,9 +46,7 @@ export class DeskWriter implements Handling {
   async deleteTexts(owner: AddressOfRecord, ids: readonly number[] | 'all read'): Promise<number> {
     let total = 0;
     if (ids !== 'all read') {
-      for (let start = 0; start < ids.length; start += STORE_LIMITS.rows) {
-        total += await this.#deleteSome(owner, ids.slice(start, start + STORE_LIMITS.rows));
-      }
+      for (const some of perStatement(ids)) total += await this.#deleteSome(owner, some);
       return total;
     }
     for (;;) {

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { Database } from './database.ts';
-import { STORE_LIMITS } from './limits.ts';
+import { perStatement } from './per-statement.ts';
 import type { AddressRow, MailboxRow } from './rows.ts';
 
 const COUNTS = ['new_count', 'old_count', 'new_urgent', 'old_urgent', 'scheduled_count', 'bytes'] as const;
@@ -104,9 +104,10 @@ export async function saveChanged(
     })),
   );
   // A mailbox may have any number of addresses, a statement not any number of rows.
-  const { rows } = STORE_LIMITS;
-  for (let start = 0; start < due.length; start += rows) {
-    const some = due.slice(start, start + rows);
-    await trx('address').insert(some).onConflict('id').merge(['due_at']);
+  for (const some of perStatement(due)) {
+    await trx('address')
+      .insert([...some])
+      .onConflict('id')
+      .merge(['due_at']);
   }
 }

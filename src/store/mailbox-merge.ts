@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { STORE_LIMITS } from './limits.ts';
+import { perStatement } from './per-statement.ts';
 
 /**
  * Gives `into` what the owner of the mailbox `from` set and what is known of its texts and senders, by their ids; the caller
@@ -49,8 +49,8 @@ async function moveRows(trx: Knex.Transaction, { table, key, later, from, into }
       .where({ 'moved.mailbox_id': from, 'there.mailbox_id': into });
   const drop = async (mailbox_id: number, query: Knex.QueryBuilder): Promise<void> => {
     const rows: { key: string | Buffer }[] = await query.select(`moved.${key} as key`);
-    for (let start = 0; start < rows.length; start += STORE_LIMITS.rows) {
-      const keys = rows.slice(start, start + STORE_LIMITS.rows).map((row) => row.key);
+    for (const some of perStatement(rows)) {
+      const keys = some.map((row) => row.key);
       await trx(table).where({ mailbox_id }).whereIn(key, keys).delete();
     }
   };

@@ -3,6 +3,7 @@ import type { Database } from './database.ts';
 import { RowsMoved } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';
 import { STORE_LIMITS } from './limits.ts';
+import { perStatement } from './per-statement.ts';
 import type { RemovableText } from './text-removal.ts';
 import { LEAVING_COLUMNS, removeTexts, takeOut } from './text-removal.ts';
 
@@ -63,8 +64,7 @@ export class MailboxRoom {
   /** Takes away what gave way; looks again at what it locks. How many texts. */
   async drop(now: number): Promise<number> {
     const ids = this.#dropped.map(({ id }) => id);
-    for (let start = 0; start < ids.length; start += STORE_LIMITS.rows) {
-      const some = ids.slice(start, start + STORE_LIMITS.rows);
+    for (const some of perStatement(ids)) {
       const query = isDroppable(this.#trx('message').whereIn('id', some)).orderBy('id').select('id');
       const still = (await this.#database.locking(query)) as readonly unknown[];
       if (still.length < some.length) throw new RowsMoved();

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { STORE_LIMITS } from './limits.ts';
+import { perStatement } from './per-statement.ts';
 import type { RegistrationRow } from './rows.ts';
 
 /** Marks pushes in the transactions in which texts become new. */
@@ -42,14 +43,13 @@ async function markPushes(
     .where('registration.until', '>', now)
     .orderBy('registration.address_id')
     .select('registration.address_id');
-  const { rows, pushAttempts } = STORE_LIMITS;
-  for (let start = 0; start < online.length; start += rows) {
+  for (const some of perStatement(online)) {
+    const addressIds = some.map(({ address_id }) => address_id);
     await trx<RegistrationRow>('registration')
-      .whereIn(
-        'address_id',
-        online.slice(start, start + rows).map(({ address_id }) => address_id),
+      .whereIn('address_id', addressIds)
+      .where(
+        (query) => void query.whereNotNull('push_due_at').orWhere('attempts', '<', STORE_LIMITS.pushAttempts),
       )
-      .where((query) => void query.whereNotNull('push_due_at').orWhere('attempts', '<', pushAttempts))
       .update({
         push_due_at: trx.raw('coalesce(push_due_at, ?)', [now]),
         wanted: trx.raw('wanted + 1'),

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { LockedMailbox } from './dirty-marks.ts';
 import { STORE_LIMITS } from './limits.ts';
+import { perStatement } from './per-statement.ts';
 import type { DisplayRequestRow, GoneTextRow, MessageRow, ReceiptRequestRow } from './rows.ts';
 
 /** What is known of a text that goes. `read_at` is when it was read, now perhaps; null when nobody ever read it. */
@@ -32,10 +33,7 @@ export async function removeTexts(
   texts: readonly LeavingText[],
   now: number,
 ): Promise<void> {
-  // A statement has not any number of rows.
-  for (let start = 0; start < texts.length; start += STORE_LIMITS.rows) {
-    await removeSome(trx, texts.slice(start, start + STORE_LIMITS.rows), now);
-  }
+  for (const some of perStatement(texts)) await removeSome(trx, some, now);
 }
 
 async function removeSome(trx: Knex.Transaction, texts: readonly LeavingText[], now: number): Promise<void> {
