@@ -23,6 +23,12 @@ export function prepareDesk(
   },
 ): Desk | undefined {
   if (config.RETRIEVAL_MODE === 'hangup') return undefined;
+  if (config.READ_RETENTION === 0) {
+    surroundings.logger.warn(
+      { variable: 'READ_RETENTION' },
+      'texts are gone once they are read: owners cannot reply to them, keep them or block their authors by number',
+    );
+  }
   const { requests, deposits } = parts;
   const sender = new SipReplySender({ ...surroundings, requests, proxy: config.OUTBOUND_PROXY });
   const domains = new Set(config.DOMAINS);
