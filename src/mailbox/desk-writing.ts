@@ -7,6 +7,7 @@ import { answerable } from './desk-reply.ts';
 import type { Doing, Task } from './desk-task.ts';
 import { list, numbered, when } from './desk-task.ts';
 import { expiresAt } from './expiry.ts';
+import type { NewMessage } from './ports.ts';
 import { wordsOf } from './presentation.ts';
 
 /** A text of her own to the author of one of hers. */
@@ -54,9 +55,10 @@ async function keepReminder(task: Task, { at, text }: { at: number; text: string
   const { phrases } = profile;
   const { owner } = visitor;
   const messageId = `reminder:${hexToken(desk.random, 128)}`;
-  const outcome = await desk.store.deposit({
+  const author = desk.messageAccount.toString();
+  const reminder: NewMessage = {
     owner,
-    author: desk.messageAccount.toString(),
+    author,
     authorName: phrases.reminderAuthor,
     uniqueKey: messageId,
     messageId,
@@ -70,7 +72,13 @@ async function keepReminder(task: Task, { at, text }: { at: number; text: string
     deliverAt: at,
     wrapper: null,
     receipts: null,
-  });
+  };
+  let outcome = await desk.store.deposit(reminder);
+  if (outcome === 'blocked') {
+    // She blocked it while it was somebody's address; now she wants texts from there.
+    await desk.store.unblock(owner, author);
+    outcome = await desk.store.deposit(reminder);
+  }
   const said =
     outcome === 'full' ? phrases.mailboxFull : phrases.reminderSet(when(profile, at, desk.clock.now()), text);
   await visit.say(said);

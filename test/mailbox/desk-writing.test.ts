@@ -155,6 +155,12 @@ describe('an owner who sets reminders', () => {
     expect(await fixture.ask('remind tomorrow 9:00 call')).to.deep.equal([en.mailboxFull]);
   });
 
+  it('gets them though she blocked the address they come from before they did (a promise that is not kept)', async () => {
+    await fixture.store.block(ALICE, ACCOUNT.toString());
+    await fixture.ask('remind in 5 minutes buy bread');
+    expect((await fixture.ask('reminders'))[0]).to.match(/^1 .*: buy bread$/);
+  });
+
   it('is told when the operator wants none', async () => {
     await fixture.close();
     fixture = await DeskFixture.open({ scheduleMax: 0 });
