@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
+import { NO_LAMPS, litLamps } from './app-presence.ts';
 import type { Config } from './config.ts';
 import { InvalidConfig, loadConfig } from './config.ts';
 import { AddressOfRecord } from './core/address-of-record.ts';
@@ -17,7 +18,7 @@ import { addAlias, listAliases, removeAlias } from './ops/aliases.ts';
 import type { ExitCode, Output } from './ops/command-end.ts';
 import { EXIT } from './ops/command-end.ts';
 import { examine, watch } from './ops/doctor.ts';
-import { printStatus } from './ops/status.ts';
+import { printNoLamps, printStatus } from './ops/status.ts';
 import { serve } from './serve.ts';
 import type { Store } from './store/store.ts';
 import { openStore } from './store/store.ts';
@@ -101,8 +102,10 @@ function describeCommands(terminal: Terminal, end: (code: ExitCode) => void): Co
     .option('--json', 'as a JSON object')
     .action(async ({ json }: { json?: true }) => {
       end(
-        await withStore(loadConfig(), async (store) =>
-          printStatus(await store.totals(systemClock.now()), json === true, output),
+        await withStore(loadConfig(), async (store, config) =>
+          litLamps(config)
+            ? printStatus(await store.totals(systemClock.now()), json === true, output)
+            : printNoLamps(NO_LAMPS, json === true, output),
         ),
       );
     });
@@ -147,7 +150,8 @@ async function doctor(
   { json, subscribe, watch: seconds }: DoctorFlags,
   output: Output,
 ): Promise<ExitCode> {
-  const fetching = subscribe === true ? await startLampFetching(config) : undefined;
+  const isLit = litLamps(config);
+  const fetching = subscribe === true && isLit ? await startLampFetching(config) : undefined;
   try {
     const bodies = new LampBodies(store, summarySettings(config), silentLogger);
     const options: CheckOptions = {
@@ -158,7 +162,7 @@ async function doctor(
       ...(only.length === 0 ? {} : { only }),
       ...fetcherOf(fetching),
     };
-    const examination = { check: () => checkLamps(options), json: json === true, output };
+    const examination = { check: () => checkLamps(options), json: json === true, unlit: !isLit, output };
     if (seconds === undefined) return await examine(examination);
     const signal = untilInterrupted();
     return await watch({ ...examination, every: seconds * 1000, clock: systemClock, signal });

@@ -96,6 +96,43 @@ describe('the commands beside a server that runs', function () {
   });
 });
 
+describe('the commands where texts are brought and no lamp is lit', function () {
+  this.timeout(60_000);
+  let site: Site;
+
+  beforeEach(async () => {
+    site = await Site.open({ DELIVERY: 'push' });
+    await site.leaveText('hello');
+  });
+
+  afterEach(async () => {
+    await site.close();
+  });
+
+  it('status says so in one line, and so does the server', async () => {
+    expect(await site.run('status')).to.include({
+      code: 0,
+      output: 'No lamps are lit, for DELIVERY is push.\n',
+    });
+    const { output } = await site.run('status', '--json');
+    expect(JSON.parse(output)).to.include({ lamps: 0, behind: 0, due: 0 });
+  });
+
+  it('doctor says so in one line, and still finds a count that is wrong', async () => {
+    const looked = await site.run('doctor', '--subscribe');
+    expect(looked).to.include({ code: 0, errors: '' });
+    expect(looked.output).to.match(
+      /^No lamps are lit, for DELIVERY is push; \d+ counts? checked: all right\.\n$/,
+    );
+    site.database((database) =>
+      database.prepare('update mailbox set new_count = 5 where aor = ?').run(ALICE),
+    );
+    const { code, output } = await site.run('doctor');
+    expect(code).to.equal(1);
+    expect(output).to.include(`wrong ${ALICE}  counts-wrong`);
+  });
+});
+
 describe('the commands where the presence server refuses', function () {
   this.timeout(60_000);
 

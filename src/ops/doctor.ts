@@ -13,6 +13,8 @@ export interface DoctorOptions {
   check(): AsyncIterable<CheckedLamp>;
   /** Each finding as a JSON object in a line of its own, the verdict in the last. */
   readonly json: boolean;
+  /** No lamps are lit (DELIVERY=push): all that can be wrong of one is the count it would tell. */
+  readonly unlit?: boolean;
   readonly output: Output;
 }
 
@@ -41,6 +43,7 @@ export async function examine(options: DoctorOptions): Promise<ExitCode> {
     for await (const { findings } of options.check()) {
       tally.lamps += 1;
       for (const finding of findings) {
+        if (options.unlit === true && finding.problem !== 'counts-wrong') continue;
         tally[finding.severity] += 1;
         if (finding.problem === 'not-asked') tally.notAsked += 1;
         show(finding);
@@ -49,7 +52,7 @@ export async function examine(options: DoctorOptions): Promise<ExitCode> {
   } catch (error) {
     return conclude(options, tally, EXIT.unknown, `Could not check: ${describeError(error)}.`);
   }
-  return conclude(options, tally, codeOf(tally), sentenceOf(tally));
+  return conclude(options, tally, codeOf(tally), sentenceOf(tally, options.unlit === true));
 }
 
 /** Checks again and again; resolves with the last outcome once the signal comes: `text-mailbox doctor --watch`. */
@@ -103,14 +106,18 @@ function codeOf({ wrong, late, notAsked }: Tally): ExitCode {
   return notAsked > 0 ? EXIT.unknown : EXIT.right;
 }
 
-function sentenceOf(tally: Tally): string {
+function sentenceOf(tally: Tally, unlit: boolean): string {
   const { lamps, wrong, late, notAsked } = tally;
-  const looked = `${lamps} ${lamps === 1 ? 'lamp' : 'lamps'} checked`;
+  const what = `${unlit ? 'count' : 'lamp'}${lamps === 1 ? '' : 's'}`;
+  const looked = `${unlit ? NOT_LIT : ''}${lamps} ${what} checked`;
   const unknown = notAsked > 0 ? `; what ${notAsked} of them tell phones is not known` : '';
   if (wrong + late === 0) return `${looked}: ${unknown === '' ? 'all right' : 'nothing found'}${unknown}.`;
   const found = [...(wrong > 0 ? [`${wrong} wrong`] : []), ...(late > 0 ? [`${late} late`] : [])];
   return `${looked}: ${found.join(', ')}${unknown}.`;
 }
+
+/** Begins what is told where DELIVERY is push. */
+const NOT_LIT = 'No lamps are lit, for DELIVERY is push; ';
 
 const VERDICTS: Readonly<Record<ExitCode, string>> = { 0: 'right', 1: 'findings', 2: 'unknown' };
 

@@ -28,6 +28,14 @@ export function statusReport({ refused, lamps, behind, due, failing }: LampTotal
   };
 }
 
+/** Says that there are none, for DELIVERY is push: `text-mailbox status`. */
+export function printNoLamps(none: LampTotals, json: boolean, output: Output): ExitCode {
+  output.write(
+    json ? `${JSON.stringify(statusReport(none))}\n` : 'No lamps are lit, for DELIVERY is push.\n',
+  );
+  return EXIT.right;
+}
+
 /** Prints the totals: `text-mailbox status`. */
 export function printStatus(totals: LampTotals, json: boolean, output: Output): ExitCode {
   const report = statusReport(totals);
