@@ -62,7 +62,7 @@ export const es: Phrases = {
   timeZoneSet: (zone, now) => `Tu zona horaria es ahora ${zone} (${now}).`,
   noSuchTimeZone: (zone) => `No conozco la zona horaria ${zone}. Prueba por ejemplo: zona Europe/Madrid`,
   reminderAuthor: 'Recordatorio',
-  reminderSet: (when, text) => `Recordatorio para ${when}: ${text}`,
+  reminderSet: (when, text) => `Te lo recordaré (${when}): ${text}`,
   reminders: (shown) => shown.map(({ number, when, text }) => `${number} ${when}: ${text}`).join('\n'),
   noReminders: 'No hay recordatorios.',
   timeNotUnderstood: '¿Cuándo? Por ejemplo: recordar mañana 9:00 llamar al dentista',

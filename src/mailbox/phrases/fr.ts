@@ -70,7 +70,7 @@ export const fr: Phrases = {
   noSuchTimeZone: (zone) =>
     `Je ne connais pas le fuseau horaire ${zone}. Essayez par exemple\u00a0: fuseau Europe/Paris`,
   reminderAuthor: 'Rappel',
-  reminderSet: (when, text) => `Rappel prévu ${when}\u00a0: ${text}`,
+  reminderSet: (when, text) => `Je vous le rappellerai ${when}\u00a0: ${text}`,
   reminders: (shown) => shown.map(({ number, when, text }) => `${number} ${when}\u00a0: ${text}`).join('\n'),
   noReminders: "Il n'y a pas de rappels.",
   timeNotUnderstood: 'Quand\u00a0? Par exemple\u00a0: rappeler demain 9h appeler le dentiste',
