@@ -1,15 +1,16 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { Clock, Timer } from '../core/clock.ts';
-import { DueQueue } from '../core/due-queue.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import type { Wait } from '../core/waits.ts';
 import { Waits } from '../core/waits.ts';
+import { Farewells } from './farewells.ts';
 import { inTime } from './in-time.ts';
 import { SUBSCRIPTION_LIMITS } from './limits.ts';
+import { PacedSteps } from './paced-steps.ts';
 import type { Notification, RefreshResponse, SubscribeResponse, Subscriber, Subscription } from './ports.ts';
 import type { Pace } from './steady-pace.ts';
 import type { Watch, WatchSurroundings, WatchTurn } from './watch.ts';
-import { NEW_WATCH, afterNotify, afterRefresh, afterSubscribe, dueStep, endOf } from './watch.ts';
+import { NEW_WATCH } from './watch.ts';
+import { afterNotify, afterRefresh, afterSubscribe, dueStep, endOf } from './watch-turns.ts';
 
 export interface SubscriptionPoolOptions<Body> {
   readonly subscriber: Subscriber<Body>;
@@ -68,21 +69,23 @@ export class SubscriptionPool<Body> {
   readonly #options: SubscriptionPoolOptions<Body>;
   readonly #entries = new Map<string, Entry>();
   /** When each next SUBSCRIBE is due. */
-  readonly #steps = new DueQueue<Entry | Leaving>();
+  readonly #steps: PacedSteps<Entry | Leaving>;
   readonly #waits: Waits;
-  /** Waits for the last NOTIFY of those that end. */
-  readonly #lastWords = new Map<Subscription, Wait>();
+  readonly #farewells: Farewells;
   #unasked = 0;
-  #inFlight = 0;
   /** Seconds the notifier wants at least. */
   #minExpires = 0;
   #hastenedAt = -Infinity;
-  #timer: { readonly at: number; readonly timer: Timer } | undefined;
   #stopped = false;
 
   constructor(options: SubscriptionPoolOptions<Body>) {
     this.#options = options;
     this.#waits = new Waits(options.clock);
+    this.#farewells = new Farewells(this.#waits);
+    this.#steps = new PacedSteps({
+      ...options,
+      take: (due) => ('leaves' in due ? this.#farewells.end(due.leaves) : this.#takeStep(due)),
+    });
   }
 
   /** Users who are subscribed to, or will be. */
@@ -109,7 +112,7 @@ export class SubscriptionPool<Body> {
     this.#entries.set(key, entry);
     this.#unasked++;
     this.#steps.set(entry, this.#options.clock.now());
-    this.#run();
+    this.#steps.run();
   }
 
   /** Ends the subscription for `user` (RFC 6665 §4.1.2.3). */
@@ -117,7 +120,7 @@ export class SubscriptionPool<Body> {
     const entry = this.#takeOut(user);
     if (entry?.subscription === undefined) return;
     this.#leave(user, entry.subscription);
-    this.#run();
+    this.#steps.run();
   }
 
   /** Keeps `user` no more; the notifier learns it by the 481 to its next NOTIFY. */
@@ -131,15 +134,13 @@ export class SubscriptionPool<Body> {
     if (entry === undefined) return;
     entry.hurryAt = Math.min(entry.hurryAt, at);
     this.#hurry(entry);
-    this.#run();
+    this.#steps.run();
   }
 
   /** Starts nothing more and forgets all: what is still notified gets 481, and the subscription ends there. */
   stop(): void {
     this.#stopped = true;
-    this.#timer?.timer.cancel();
-    this.#timer = undefined;
-    this.#steps.clear();
+    this.#steps.stop();
     for (const { subscription } of this.#entries.values()) subscription?.forget();
     this.#entries.clear();
     this.#waits.endAll();
@@ -159,50 +160,19 @@ export class SubscriptionPool<Body> {
     return this.#entries.get(entry.user.toString()) === entry;
   }
 
-  /** Sends what is due as the pace allows, and sets the one timer to what is due next. */
-  #run(): void {
-    if (this.#stopped) return;
-    const { clock, pace, maxInFlight } = this.#options;
-    while (this.#inFlight < maxInFlight && pace.room >= 1) {
-      const due = this.#steps.takeDue(clock.now());
-      if (due === undefined) break;
-      if ('leaves' in due) this.#send(this.#end(due));
-      else this.#takeStep(due);
-    }
-    const first = this.#inFlight < maxInFlight ? this.#steps.first : undefined;
-    // With all hands full, the next answer runs us again.
-    if (first === undefined) return;
-    const at = Math.max(first.at, pace.room >= 1 ? first.at : pace.nextAt);
-    if (this.#timer !== undefined && this.#timer.at <= at) return;
-    this.#timer?.timer.cancel();
-    const timer = clock.after(Math.max(0, at - clock.now()), () => {
-      this.#timer = undefined;
-      this.#run();
-    });
-    this.#timer = { at, timer };
-  }
-
-  #takeStep(entry: Entry): void {
+  /** What leaves for her now; undefined for nothing. */
+  #takeStep(entry: Entry): Promise<void> | undefined {
     const step = dueStep(entry.watch, this.#surroundings());
     if (step.kind === 'none') {
       this.#turn(entry, step.turn);
-      return;
+      return undefined;
     }
     if (step.drop) this.#drop(entry);
     this.#enter(entry, step.watch);
     entry.hurryAt = Infinity;
     const { subscription } = entry;
     const isRefresh = step.kind === 'refresh' && subscription !== undefined;
-    this.#send(isRefresh ? this.#refresh(entry, subscription) : this.#subscribe(entry));
-  }
-
-  #send(exchange: Promise<void>): void {
-    this.#options.pace.spend(1);
-    this.#inFlight++;
-    void exchange.finally(() => {
-      this.#inFlight--;
-      this.#run();
-    });
+    return isRefresh ? this.#refresh(entry, subscription) : this.#subscribe(entry);
   }
 
   async #subscribe(entry: Entry): Promise<void> {
@@ -217,7 +187,7 @@ export class SubscriptionPool<Body> {
     const answer = subscriber.subscribe(user, this.#lifetime(), (notification) => {
       // NOTIFYs of a subscription that was given up say nothing any more.
       if (isCurrent()) this.#notified(entry, notification);
-      else if (begun !== undefined && notification.state === 'terminated') this.#lastWords.get(begun)?.end();
+      else if (begun !== undefined && notification.state === 'terminated') this.#farewells.over(begun);
     });
     const response = await inTime<SubscribeResponse>(this.#waits, answer, (late) => {
       if (late.kind === 'accepted') late.subscription.forget();
@@ -260,18 +230,6 @@ export class SubscriptionPool<Body> {
     else this.#steps.set({ user, leaves: subscription }, this.#options.clock.now());
   }
 
-  /** Expires: 0, and its last NOTIFY, for which there is a bounded time. */
-  async #end({ leaves }: Leaving): Promise<void> {
-    const lastWord = this.#waits.start(SUBSCRIPTION_LIMITS.lastNotify);
-    this.#lastWords.set(leaves, lastWord);
-    const response = await inTime<RefreshResponse>(this.#waits, leaves.refresh(0), () => undefined);
-    if (response.kind !== 'accepted') lastWord.end();
-    void lastWord.outcome.then(() => {
-      this.#lastWords.delete(leaves);
-      leaves.forget();
-    });
-  }
-
   /** A notifier that does not know one subscription may have restarted, and know none: all are refreshed as the pace allows. */
   #hastenAll(): void {
     const now = this.#options.clock.now();
@@ -303,7 +261,7 @@ export class SubscriptionPool<Body> {
     if (this.#isKept(entry)) {
       this.#turn(entry, afterNotify(entry.watch, notification, this.#surroundings()));
     }
-    this.#run();
+    this.#steps.run();
   }
 
   /** Brings about what the machine says. */

@@ -8,14 +8,14 @@ import type {
   Subscription,
 } from '../../src/subscription/ports.ts';
 import type { Watch, WatchSurroundings, WatchTurn } from '../../src/subscription/watch.ts';
+import { NEW_WATCH } from '../../src/subscription/watch.ts';
 import {
-  NEW_WATCH,
   afterNotify,
   afterRefresh,
   afterSubscribe,
   dueStep,
   endOf,
-} from '../../src/subscription/watch.ts';
+} from '../../src/subscription/watch-turns.ts';
 
 const NOW = 1_700_000_000_000;
 const NO_SUBSCRIPTION = {} as Subscription;
