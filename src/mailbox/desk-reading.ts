@@ -18,13 +18,16 @@ export interface FetchResult extends RetrievalResult {
  */
 export async function fetchNew(task: Task): Promise<FetchResult> {
   const { desk, visitor, visit, profile } = task;
-  const delivered: number[] = [];
+  /** In the order she sees them; some are acknowledged sooner than others. */
+  const sent: number[] = [];
+  const delivered = new Set<number>();
   const result = await desk.retrievals.run(visitor.owner, async (message) => {
+    sent.push(message.id);
     await visit.handOver(message, false);
-    delivered.push(message.id);
+    delivered.add(message.id);
   });
-  if (delivered.length === 0) return { ...result, listed: 0 };
-  const ids = delivered.sort((one, other) => one - other).slice(-DESK_LIMITS.listing);
+  if (delivered.size === 0) return { ...result, listed: 0 };
+  const ids = sent.filter((id) => delivered.has(id)).slice(-DESK_LIMITS.listing);
   // Where nothing that was read is kept, there is nothing to call by a number.
   const texts = await desk.store.textsById(visitor.owner, ids);
   if (texts.length > 0) await list(task, texts, (listed) => profile.phrases.newTextsShown(listed));

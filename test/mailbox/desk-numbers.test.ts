@@ -44,6 +44,17 @@ describe('the numbers an owner calls her texts by', () => {
     expect(await left()).to.deep.equal(['one', 'two']);
   });
 
+  it('stand in the order in which the texts came, which is not that in which they were kept', async () => {
+    await run('new', fixture.visit);
+    await run('remind in 10 minutes buy bread', fixture.visit);
+    await fixture.leave('four');
+    fixture.now += 600_000;
+    await fixture.store.deliverScheduled(fixture.now, 10);
+    const [four, bread, list] = await fixture.ask('new');
+    expect([four, bread]).to.deep.equal(['<four>', '<buy bread>']);
+    expect(list).to.match(/^1 Bob, .*\n2 Reminder, /m);
+  });
+
   it('mean nothing when the list did not reach her (the wrong text deleted)', async () => {
     await run('new', fixture.anotherVisit());
     const gone = fixture.anotherVisit();
