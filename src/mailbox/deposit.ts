@@ -69,7 +69,7 @@ export class TextExpired extends MailboxError {
   }
 }
 
-/** The mailbox holds as many new texts as it may. */
+/** The mailbox has no room for it, and nothing that may give way. */
 export class MailboxFull extends MailboxError {
   constructor(owner: AddressOfRecord) {
     super('MAILBOX_FULL', `the mailbox of ${owner.toString()} is full`);
