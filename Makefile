@@ -2,7 +2,7 @@
 MAKEFLAGS += --jobs=2 --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test bench reference transcript lint format peers clean
+.PHONY: help run demo test .checked .tested bench reference transcript lint format peers clean
 
 # A Node that came with its C headers compiles better-sqlite3 against those instead of fetching others.
 NODE_PREFIX := $(shell node -p 'path.resolve(process.execPath, "../..")')
@@ -30,8 +30,14 @@ demo: $(BUILT) $(SQLITE) ## Play the whole story on this machine and show it
 	@node dist/test/demo/main.js
 
 test: $(BUILT) $(SQLITE) peers ## Everything that is checked, against the real peers too
+	@MAKEFLAGS= $(MAKE) --no-print-directory .checked .tested
+
+# Side by side: most tests wait for a peer most of the time.
+.checked:
 	@npm run --silent format:check
 	@npm run --silent lint
+
+.tested:
 	@npm test --silent
 
 bench: $(BUILT) $(SQLITE) peers ## Measure, with the peers beside
