@@ -29,16 +29,15 @@ run: $(BUILT) $(SQLITE) ## Install, build, and serve
 demo: $(BUILT) $(SQLITE) ## Play the whole story on this machine and show it
 	@node dist/test/demo/main.js
 
-test: $(BUILT) $(SQLITE) peers ## Everything that is checked, against the real peers too
-	@MAKEFLAGS= $(MAKE) --no-print-directory .checked .tested
+test: .tested .checked ## Everything that is checked, against the real peers too
 
-# Side by side: most tests wait for a peer most of the time.
-.checked:
+.tested: $(BUILT) $(SQLITE) peers
+	@npm test --silent
+
+# Beside the tests, which wait for a peer most of the time.
+.checked: $(PACKAGES)
 	@npm run --silent format:check
 	@npm run --silent lint
-
-.tested:
-	@npm test --silent
 
 bench: $(BUILT) $(SQLITE) peers ## Measure, with the peers beside
 	@node dist/test/bench/main.js
