@@ -67,11 +67,14 @@ export class PushAttempts {
   readonly #texts: Counter;
   /** Registrations whose phone takes no chats. */
   readonly #withoutChat: Recently;
+  /** The same of MESSAGEs. */
+  readonly #withoutMessage: Recently;
 
   constructor(options: PushAttemptsOptions) {
     const { clock, metrics } = options;
     this.#options = options;
-    this.#withoutChat = new Recently({ clock, ...PUSH_LIMITS.withoutChat });
+    this.#withoutChat = new Recently({ clock, ...PUSH_LIMITS.withoutWay });
+    this.#withoutMessage = new Recently({ clock, ...PUSH_LIMITS.withoutWay });
     this.#texts = metrics.counter('texts_pushed_total', 'Texts brought to users who are online, by the way', [
       'by',
     ]);
@@ -79,15 +82,24 @@ export class PushAttempts {
 
   /** Never rejects. */
   async attempt(push: Push, leave: AttemptLeave): Promise<AttemptOutcome> {
-    const canChat = this.#options.caller !== undefined && !this.#withoutChat.has(phoneOf(push));
-    const ways = waysTo(push.methods, canChat);
+    const ways = this.#waysTo(push);
     if (ways.length === 0) return 'no way';
     for (const way of ways) {
       if (!leave.mayGoOn()) return 'passed over';
       const outcome = await this.#bring(push, way, ways, leave);
       if (outcome !== 'refused') return outcome;
     }
-    return 'refused';
+    // Calls were kept few for the sake of a way that is none: they go on.
+    const { pushFrom } = this.#options;
+    return pushFrom === 'author' && this.#waysTo(push).join() === 'chat' && ways.length > 1
+      ? 'passed over'
+      : 'refused';
+  }
+
+  #waysTo(push: Push): readonly PushWay[] {
+    const phone = phoneOf(push);
+    const canChat = this.#options.caller !== undefined && !this.#withoutChat.has(phone);
+    return waysTo(push.methods, canChat).filter((way) => way === 'chat' || !this.#withoutMessage.has(phone));
   }
 
   /** Never rejects. */
@@ -139,8 +151,10 @@ export class PushAttempts {
       if (verdict !== 'later') this.#withoutChat.add(phoneOf(push));
       return verdict === 'no chat' ? 'refused' : 'failed';
     }
-    if (error instanceof PagerDeliveryFailed && verdictOnMessage(error.status) === 'no MESSAGE')
+    if (error instanceof PagerDeliveryFailed && verdictOnMessage(error.status) === 'no MESSAGE') {
+      this.#withoutMessage.add(phoneOf(push));
       return 'refused';
+    }
     return 'failed';
   }
 }

@@ -16,8 +16,8 @@ export const PUSH_LIMITS = {
   settling: 500,
   /** First and longest pause before a push is tried again; each is four times the one before. */
   backoff: { first: 2_000, ceiling: 900_000 },
-  /** How long it is known of a phone that it takes no chats, and of how many. */
-  withoutChat: { lasts: 3_600_000, most: 10_000 },
+  /** How long it is known of a phone that it takes no chats, or no MESSAGEs, and of how many. */
+  withoutWay: { lasts: 3_600_000, most: 10_000 },
   /** Calls in one push, where each author calls in her own name; what is left goes by MESSAGE. */
   calls: 5,
   /** Pause before anything is tried again when nothing can be sent: no SIP server, or as many chats as may be. */

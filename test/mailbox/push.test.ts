@@ -228,7 +228,7 @@ describe('texts for a user who comes online', () => {
       const calls = (): number => phone.notes.filter((note) => note.startsWith('call')).length;
       expect(calls()).to.equal(1);
       await online({ until: clock.now() + 7_200_000 });
-      await clock.advance(PUSH_LIMITS.withoutChat.lasts);
+      await clock.advance(PUSH_LIMITS.withoutWay.lasts);
       await again();
       expect(calls()).to.equal(2);
       expect(texts.fresh).to.deep.equal([]);
@@ -468,6 +468,16 @@ describe('texts for a user who comes online', () => {
       await online({ methods: ['INVITE'] });
       await soon();
       expect(texts.fresh).to.deep.equal([]);
+    });
+
+    it('of very many authors come in calls to a phone that turns out to take no MESSAGE', async () => {
+      phone.answerMessage = () => 405;
+      for (let i = 0; i < 30; i++) texts.add(`words ${i}`, { author: `sip:author${i}@example.test` });
+      start({ pushFrom: 'author' });
+      await online();
+      await clock.advance(5_000);
+      expect(texts.fresh).to.deep.equal([]);
+      expect(outcomes).to.deep.equal(['passed_over', 'brought']);
     });
 
     it('come by MESSAGE as they were written, with the time in Date and the subject beside them', async () => {
