@@ -42,8 +42,9 @@ export class SipReplySender implements ReplySender {
           To: `<${to.toString()}>`,
           'Call-ID': callId,
           CSeq: FIRST,
-          // RFC 3325 §9.1: the proxy that takes us for a part of its network asks nobody who she is.
-          'P-Asserted-Identity': identity,
+          // RFC 3325 §9.1: the proxy that takes us for a part of its network asks nobody who she is. Her name is
+          // what she calls herself, and nobody asserts it.
+          'P-Asserted-Identity': `<${from.toString()}>`,
           'Content-Type': 'text/plain;charset=utf-8',
         },
         body: text,

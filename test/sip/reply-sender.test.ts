@@ -40,7 +40,7 @@ describe('a reply', () => {
     expect(options.headers).to.include({
       From: '"Alice" <sip:alice@example.test>',
       To: '<sip:bob@example.test>',
-      'P-Asserted-Identity': '"Alice" <sip:alice@example.test>',
+      'P-Asserted-Identity': '<sip:alice@example.test>',
       CSeq: '1 MESSAGE',
     });
     expect(Object.keys(options.headers)).to.not.include('X-Text-Mailbox-Delivery');
