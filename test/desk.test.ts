@@ -83,6 +83,21 @@ describe('an owner’s commands', () => {
     expect(await heard('nonsense', 1)).to.deep.equal([en.notUnderstood('nonsense')]);
   });
 
+  it('are not what a machine of hers says that answers by itself (loop of two machines)', async () => {
+    await bob.message(ALICE, 'one');
+    for (const value of ['auto-replied', 'auto-generated; x=y']) {
+      const { startLine } = await alice.message(MAILBOX, 'delete all', { 'Auto-Submitted': value });
+      expect(startLine).to.equal('SIP/2.0 200 OK');
+      await alice.message(MAILBOX, 'busy', { 'Auto-Submitted': value });
+    }
+    await alice.message(MAILBOX, 'greeting', { 'Auto-Submitted': 'no' });
+    await alice.waitFor('an answer', ({ startLine }) => startLine.startsWith('MESSAGE '));
+    const bodies = alice.received.flatMap(({ startLine, body }) =>
+      startLine.startsWith('MESSAGE ') ? [body] : [],
+    );
+    expect(bodies).to.deep.equal([en.greetingIs(en.greeting)]);
+  });
+
   it('are in the language her client asks for, until she chooses one', async () => {
     session = await MenuSession.open(alice, MAILBOX, { 'Accept-Language': 'en;q=0.5, es-MX' });
     expect(await session.hear(1)).to.deep.equal([`${es.noNewTexts} ${es.helpHint}`]);

@@ -64,11 +64,15 @@ function isAutomatic(signs: AutomaticSigns): boolean {
     ownMark ||
     automata ||
     listId !== null ||
-    // RFC 3834 §5.1: parameters may follow.
-    (autoSubmitted !== null && keyword(autoSubmitted) !== 'no') ||
+    isAutoSubmitted(autoSubmitted) ||
     (precedence !== null && ['bulk', 'list', 'junk'].includes(keyword(precedence))) ||
     (autoResponseSuppress !== null && keyword(autoResponseSuppress) !== 'none')
   );
+}
+
+/** RFC 3834 §5: whether the value of Auto-Submitted says that no person wrote the text; parameters may follow. */
+export function isAutoSubmitted(value: string | null): boolean {
+  return value !== null && keyword(value) !== 'no';
 }
 
 function keyword(value: string): string {

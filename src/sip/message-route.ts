@@ -8,6 +8,7 @@ import type { PagerSender } from '../mailbox/ports.ts';
 import { StoreUnavailable } from '../mailbox/ports.ts';
 import { ACCEPTED_TYPES, MalformedText, UnsupportedText, readBody } from '../mailbox/read-body.ts';
 import { DeliverAtTooFar, UnreadableDeliverAt } from '../mailbox/scheduling.ts';
+import { isAutoSubmitted } from '../mailbox/sender-notice-policy.ts';
 import type { SenderNotices } from '../mailbox/sender-notice.ts';
 import type { AdmissionPolicy, DepositAdmission, RetrievalAdmission } from './admission.ts';
 import { admit } from './admission.ts';
@@ -116,6 +117,8 @@ async function retrieve(
       await displayed.take(admission.owner, contentType(request), content);
       return;
     }
+    // A phone that answers our MESSAGEs by itself asks for nothing.
+    if (isAutoSubmitted(request.get('Auto-Submitted') ?? null)) return;
     const visitor = visitorOf(request, admission);
     const words = wordsIn(contentType(request), content);
     pager.take({ visitor, words, id: transportIdOf(request) }, pagerSenderFor(request));
