@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 
-/** A wire between a client and a server over UDP on loopback, on which answers can be late, or lost. */
+/** A wire between a client and a server over UDP on loopback, on which what either sends can be lost, and answers late. */
 export interface DatagramRelay {
   /** Where the client sends to. */
   readonly port: number;
@@ -9,6 +9,8 @@ export interface DatagramRelay {
   server: number;
   /** Asked for everything the server sends: it goes on to the client when this resolves with true, and is lost with false. */
   letBack: (datagram: string) => boolean | Promise<boolean>;
+  /** Asked for everything the client sends: it is lost with false. */
+  letOut: (datagram: string) => boolean;
   close(): Promise<void>;
 }
 
@@ -26,6 +28,7 @@ export async function startDatagramRelay(): Promise<DatagramRelay> {
     port: socket.address().port,
     server: 0,
     letBack: () => true,
+    letOut: () => true,
     close: async () => {
       isClosed = true;
       const closed = once(socket, 'close');
@@ -36,7 +39,7 @@ export async function startDatagramRelay(): Promise<DatagramRelay> {
   socket.on('message', (datagram, { port }) => {
     if (port !== relay.server) {
       client = port;
-      pass(datagram, relay.server);
+      if (relay.letOut(datagram.toString('latin1'))) pass(datagram, relay.server);
       return;
     }
     void Promise.resolve(relay.letBack(datagram.toString('latin1'))).then((mayPass) => {

@@ -220,6 +220,30 @@ describe('texts brought to users who come online, through a real Kamailio', func
       expect(wordsOf(brought)).to.deep.equal(['one', 'two', 'two', 'three', 'four']);
     });
 
+    it('show once each on two phones that came online at the same time, when the first was written down', async () => {
+      const wire = await openOverWire();
+      const watcher = await site.watch('bob');
+      await leave('carol', 'one', 'two', 'three');
+      await watcher.until(textsSummary(3, 0));
+      // The line takes the first text and no other.
+      let first: string | undefined;
+      wire.letOut = (datagram) => {
+        if (!datagram.startsWith('MESSAGE ')) return true;
+        first ??= callIdOf(datagram);
+        return callIdOf(datagram) === first;
+      };
+      const phones = await Promise.all([bobsPhone(), bobsPhone()]);
+      await until('the first text is written down as read', 10_000, () => newTexts().length === 2);
+      await site.mailbox.kill();
+      expect(newTexts()).to.deep.equal(['two', 'three']);
+
+      wire.letOut = () => true;
+      await site.mailbox.restart();
+      await watcher.until(textsSummary(0, 3), 15_000);
+      const brought = (await broughtTo(...phones)).map(wordsOf);
+      expect(brought.flat()).to.have.members(['one', 'two', 'three']);
+    });
+
     it('in the middle of thirty, go on with the first that it had not written down as read', async () => {
       const wire = await openOverWire();
       const watcher = await site.watch('bob');
