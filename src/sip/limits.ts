@@ -25,6 +25,10 @@ export const SIP_LIMITS = {
   dialogRecord: 8_000,
   /** Contacts in a REGISTER that is passed on to us. */
   contacts: 16,
+  /** Contacts repeated in the answer to it: a drachtio-server is stopped by frames of 12,228 bytes. */
+  echoedContacts: 4_096,
+  /** Headers kept with a text, in the MESSAGE that brings it; what has no room is left out. */
+  keptHeaders: 4_096,
   /** Methods kept of those a phone says it takes. */
   methods: 24,
   /** Entries read of one History-Info or Diversion header. */

@@ -66,7 +66,7 @@ export class SipPushPager implements PushPager {
     const date = sipDate(writtenAt);
     const identity = formatNameAddress({ displayName: fromName, uri: from });
     return {
-      ...headerMap([...(this.#options.headers ?? []), ...headers]),
+      ...headerMap([...(this.#options.headers ?? []), ...asFit(headers)]),
       From: identity,
       To: `<${to.toString()}>`,
       'Content-Type': contentType,
@@ -84,6 +84,17 @@ export function headerMap(headers: readonly SipHeader[]): HeaderMap {
   return Object.fromEntries(
     headers.map(({ name, value }) => [name, headerSafe(value, SIP_LIMITS.headerValue)]),
   );
+}
+
+/** As many as there is room for, the first ones first. */
+function asFit(headers: readonly SipHeader[]): SipHeader[] {
+  let room: number = SIP_LIMITS.keptHeaders;
+  return headers.filter(({ name, value }) => {
+    const bytes = Buffer.byteLength(name) + Buffer.byteLength(value.slice(0, SIP_LIMITS.headerValue));
+    if (bytes > room) return false;
+    room -= bytes;
+    return true;
+  });
 }
 
 /** RFC 3841 §9.1: a user with two phones shall not get a text on both. */

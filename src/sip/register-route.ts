@@ -62,11 +62,11 @@ export function registerRoute(options: RegisterRouteOptions): Route {
     } catch (error) {
       throw error instanceof StoreUnavailable ? unavailable(error) : error;
     }
-    const contacts = bindings.filter(({ expires }) => expires > 0).map(echoed);
+    const contacts = echoedAll(bindings);
     response.send(200, 'OK', {
       headers: {
         Expires: String(seconds),
-        ...(contacts.length === 0 ? {} : { Contact: contacts.join(', ') }),
+        ...(contacts === '' ? {} : { Contact: contacts }),
       },
     });
   };
@@ -142,6 +142,13 @@ function methodsOf(request: DrachtioRequest, bindings: readonly Binding[]): stri
 function parameter({ parameters }: NameAddress, name: string): string | undefined {
   const match = new RegExp(`;\\s*${name}\\s*=\\s*(?:"([^"]*)"|([^\\s;,"]+))`, 'i').exec(parameters);
   return match?.[1] ?? match?.[2];
+}
+
+/** RFC 3261 §10.3 step 8 wants them repeated; a proxy that passes a REGISTER on looks at none. '' when there are none, or too many. */
+function echoedAll(bindings: readonly Binding[]): string {
+  const contacts = bindings.filter(({ expires }) => expires > 0).map(echoed);
+  const all = contacts.join(', ');
+  return Buffer.byteLength(all) > SIP_LIMITS.echoedContacts ? '' : all;
 }
 
 function echoed({ uri, expires }: Binding): string {

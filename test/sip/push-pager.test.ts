@@ -80,6 +80,16 @@ describe('a text that is brought by MESSAGE', () => {
     expect(headers?.['From']).to.equal('"B\\" <sip:x@y>  Evil: yes" <sip:bob@example.test>');
   });
 
+  it('cannot be made so long by what is kept with it that a SIP server chokes on it', async () => {
+    const requests = ScriptedRequests.inTurn([200]);
+    const headers = Array.from({ length: 16 }, (_, i) => ({ name: `X-Kept-${i}`, value: '€'.repeat(2_000) }));
+    await pager(requests).send(target, { ...body, subject: '€'.repeat(5_000), headers });
+    const sent = requests.sent[0]?.options.headers ?? {};
+    expect(Buffer.byteLength(JSON.stringify(sent))).to.be.below(9_000);
+    // What comes first is there.
+    expect(sent).to.have.property('X-Kept-0');
+  });
+
   it('has no Date that SIP cannot say', async () => {
     const requests = ScriptedRequests.inTurn([200]);
     await pager(requests).send(target, { ...body, writtenAt: 8e15 });

@@ -114,6 +114,14 @@ describe('a REGISTER that is passed on', () => {
     expect(headers['Contact']).to.equal(`${PHONE};expires=60, <sip:alice@10.0.0.8>;expires=900`);
   });
 
+  it('is answered without its Contacts where they would make an answer that a SIP server chokes on', async () => {
+    const many = Array.from({ length: 16 }, (_, i) => `<sip:${'a'.repeat(900)}${i}@10.0.0.9>`).join(', ');
+    const { status, headers } = await register({ Contact: many });
+    expect(status).to.equal(200);
+    expect(Buffer.byteLength(JSON.stringify(headers))).to.be.below(9_000);
+    expect(learnt().seconds).to.equal(3600);
+  });
+
   it('has the same name when it is refreshed, and another from another phone', async () => {
     await register({ Contact: PHONE, CSeq: '1 REGISTER' });
     await register({ Contact: PHONE, CSeq: '2 REGISTER', From: '<sip:alice@example.test>;tag=2' });
