@@ -10,6 +10,8 @@ export const DESK_LIMITS = {
   choices: 5,
   /** Bytes of words that are sent at once, however little a client says it takes. */
   leastPiece: 64,
+  /** How much is kept of words that wait, UTF-16 units: more than any command that can be done has. */
+  words: 8_192,
   /** Commands of one owner that wait for their turn. */
   waiting: 10,
   /**

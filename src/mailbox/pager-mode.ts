@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { MailboxError, describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { DeskWork } from './desk.ts';
 import { DESK_LIMITS } from './desk-limits.ts';
+import { keptWords } from './desk-words.ts';
 import type { ShownList, Visitor } from './desk-visit.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
 import type { OwnerProfiles } from './owner-profiles.ts';
@@ -89,9 +91,10 @@ export class PagerMode {
    * @throws TooManyRetrievals
    */
   take({ visitor, words: sent, id }: PagerRequest, sender: PagerSender): void {
-    const words = this.#options.desk === undefined ? '' : sent.trim();
+    const words = this.#options.desk === undefined ? '' : keptWords(sent);
     const key = visitor.owner.toString();
-    const message = `${key} ${id}`;
+    // A digest: a Call-ID may be long.
+    const message = createHash('sha256').update(`${key} ${id}`).digest('base64');
     // A fetch does no harm done twice.
     if (words !== '' && this.#taken.has(message)) return;
     const turns = this.#underWay.get(key);

@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.ts';
 import { MessageRefused } from '../msrp/errors.ts';
 import type { DeskWork } from './desk.ts';
 import { DESK_LIMITS } from './desk-limits.ts';
+import { keptWords } from './desk-words.ts';
 import type { ShownList, Visitor } from './desk-visit.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
 import type { OwnerProfiles } from './owner-profiles.ts';
@@ -58,12 +59,13 @@ export class RetrievalMenu {
    * Takes what she wrote; it is done when its turn comes.
    * @throws MessageRefused 408 when too much waits, or the session is about to end
    */
-  take(words: string): void {
+  take(written: string): void {
     if (this.#leaving) throw new MessageRefused(408, 'The session ends');
     if (this.#waiting >= DESK_LIMITS.waiting) throw new MessageRefused(408, 'One after the other');
     this.#silence.words();
     const { shown } = this.#options.visit;
-    if (words.trim() !== '') this.#do(() => this.#run(words, shown));
+    const words = keptWords(written);
+    if (words !== '') this.#do(() => this.#run(words, shown));
   }
 
   /** A notice came: typing marks tell that she is there. */

@@ -200,6 +200,13 @@ describe('commands by MESSAGE', () => {
     expect(answers.join('\n')).to.equal(en.help);
   });
 
+  it('may be very long: no more of one is kept than it takes to say so', async () => {
+    await fixture.leave('one');
+    await ask('');
+    expect(await ask(`reply 1 ${'x'.repeat(200_000)}`)).to.deep.equal([en.tooLong(100)]);
+    expect(await ask(`remind tomorrow 9:00 ${'x '.repeat(100_000)}`)).to.have.length(1);
+  });
+
   it('leave a text new that the phone did not take', async () => {
     await fixture.leave('one');
     const gone: PagerSender = {

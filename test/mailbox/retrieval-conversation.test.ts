@@ -192,6 +192,11 @@ describe('a session in which an owner gives commands', () => {
     expect(talk.asked).to.deep.equal(['help']);
   });
 
+  it('keeps no more of what waits than it takes to answer it', async () => {
+    await talk.write('x'.repeat(200_000));
+    expect(talk.asked[0]).to.have.length(DESK_LIMITS.words);
+  });
+
   it('answers 415 and 400 to what it cannot read, and goes on', async () => {
     expect(await talk.status('…', 'image/png')).to.equal(415);
     expect(await talk.status('no headers', 'message/cpim')).to.equal(400);
