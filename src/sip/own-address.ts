@@ -49,7 +49,7 @@ export function previousHop(request: DrachtioRequest): string {
     request.get('Via') ?? '',
   )?.[1];
   const fromSource = protocol !== 'tcp' && protocol !== 'tls';
-  const port = fromSource ? String(request.source_port) : (viaPort ?? '5060');
+  const port = fromSource ? String(request.source_port) : (viaPort ?? (protocol === 'tls' ? '5061' : '5060'));
   const host = request.source_address.includes(':') ? `[${request.source_address}]` : request.source_address;
   return `sip:${host}:${port};transport=${protocol}`;
 }
