@@ -1,4 +1,5 @@
 import { AddressOfRecord } from '../core/address-of-record.ts';
+import { normalTelUri } from '../core/tel-uri.ts';
 import { singleLine } from '../im/control-characters.ts';
 import { folded } from './commands/folded.ts';
 
@@ -55,7 +56,8 @@ function unique<A extends Author>(authors: readonly A[]): A[] {
 /** A URI out of words that spell an address, as deposits have it; undefined when they spell none. */
 export function addressIn(words: string): string | undefined {
   const address = words.trim().replace(/^<(.*)>$/, '$1');
-  if (/^tel:\+?[\d().-]+$/i.test(address)) return address;
+  const tel = normalTelUri(address);
+  if (tel !== undefined) return tel;
   if (!address.includes('@')) return undefined;
   const uri = /^sips?:/i.test(address) ? address : `sip:${address}`;
   return AddressOfRecord.tryParse(uri)?.toString();

@@ -1,4 +1,5 @@
 import { AddressOfRecord } from '../core/address-of-record.ts';
+import { normalTelUri } from '../core/tel-uri.ts';
 import type { DrachtioRequest } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
 import type { NameAddress } from './name-address.ts';
@@ -7,7 +8,7 @@ import { SipRefusal } from './refusal.ts';
 
 /** Who sent a request. */
 export interface Caller {
-  /** Her URI: the address of record when it is a SIP one, else as it stands (`tel:…`). */
+  /** Her URI: the address of record when it is a SIP one, a `tel:` one without visual separators, else as it stands. */
   readonly uri: string;
   readonly addressOfRecord: AddressOfRecord | undefined;
   readonly displayName: string;
@@ -25,7 +26,10 @@ export function callerOf(request: DrachtioRequest, trusted: boolean): Caller {
   const addressOfRecord = AddressOfRecord.tryParse(identity.uri);
   const displayName = identity.displayName !== '' ? identity.displayName : (from?.displayName ?? '');
   return {
-    uri: addressOfRecord?.toString() ?? headerSafe(identity.uri, SIP_LIMITS.headerValue),
+    uri:
+      addressOfRecord?.toString() ??
+      normalTelUri(identity.uri) ??
+      headerSafe(identity.uri, SIP_LIMITS.headerValue),
     addressOfRecord,
     displayName: headerSafe(displayName, SIP_LIMITS.displayName),
   };

@@ -70,6 +70,19 @@ describe('the callee', () => {
   });
 });
 
+describe('the caller', () => {
+  it('with a telephone number is the same however it is written (evasion of a block)', () => {
+    for (const number of ['tel:+34-911-23.45.67', 'TEL:+34(911)234567', 'tel:+34911234567']) {
+      const headers = { From: `<${number}>;tag=1` };
+      const { caller } = admit(sipRequest({ uri: 'sip:alice@example.test', headers }), policy);
+      expect(caller.uri).to.equal('tel:+34911234567');
+    }
+    const headers = { From: '<tel:7042;phone-context=example.com>;tag=1' };
+    const { caller } = admit(sipRequest({ uri: 'sip:alice@example.test', headers }), policy);
+    expect(caller.uri).to.equal('tel:7042;phone-context=example.com');
+  });
+});
+
 describe('a retrieval', () => {
   const uri = 'sip:mailbox@example.test';
 
