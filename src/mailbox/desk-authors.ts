@@ -27,7 +27,7 @@ export function addressOf(author: string): string {
  * the words fit them equally well. Upper case, accents and `sip:` don't matter.
  */
 export function authorsMeant<A extends Author>(words: string, authors: readonly A[]): A[] {
-  const wanted = folded(addressOf(words.trim()));
+  const wanted = folded(addressOf(addressIn(words) ?? words.trim()));
   if (wanted === '') return [];
   for (const fits of WAYS) {
     const found = authors.filter((author) => fits(author, wanted));

@@ -70,11 +70,14 @@ describe('an owner who sets her mailbox by commands', () => {
     expect(await fixture.ask('blocked')).to.deep.equal([en.nobodyBlocked]);
   });
 
-  it('blocks a telephone number however it is written (evasion)', async () => {
+  it('blocks an address however it is written (evasion)', async () => {
     for (const number of ['tel:+34-911-23.45.67', 'TEL:+34(911)234567']) {
       expect(await fixture.ask(`block ${number}`)).to.deep.equal([en.blocked('tel:+34911234567')]);
     }
     expect(await fixture.store.isBlocked(ALICE, 'tel:+34911234567')).to.equal(true);
+    expect(await fixture.ask('block <sip:spam@Elsewhere.test;transport=tcp>')).to.deep.equal([
+      en.blocked('spam@elsewhere.test'),
+    ]);
     expect(await fixture.ask('block tel:()')).to.deep.equal([en.noTextsFrom('tel:()')]);
   });
 
