@@ -260,7 +260,7 @@ async function start(
       logger.info({ error: describeError(error) }, 'stopped with calls that did not end');
     });
     // A text on its way to a phone that does not answer is new again when its lease ends.
-    const done = Promise.all([pager.idle(), chats.idle()]);
+    const done = Promise.all([pager.stop(), chats.idle()]);
     await withDeadline(clock, STOP_LIMIT, 'handing texts over', done).catch((error: unknown) => {
       logger.warn({ error: describeError(error) }, 'stopped with texts or commands on their way');
     });

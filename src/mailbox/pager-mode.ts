@@ -17,7 +17,7 @@ import type { Retrievals } from './retrieval.ts';
 import { Recently } from './recently.ts';
 import { Seldom } from './seldom.ts';
 
-/** As many retrievals by MESSAGE are under way as may be at one time. */
+/** As many retrievals by MESSAGE are under way as may be at one time: none, when the program stops. */
 export class TooManyRetrievals extends MailboxError {
   constructor() {
     super('TOO_MANY_RETRIEVALS', 'too many retrievals are under way');
@@ -75,6 +75,7 @@ export class PagerMode {
   /** MESSAGEs that were taken. */
   readonly #taken: Recently;
   readonly #screens = new Screens(DESK_LIMITS.screens);
+  #stopping = false;
   readonly #underWay = new Map<string, Turns>();
 
   constructor(options: PagerModeOptions) {
@@ -91,6 +92,7 @@ export class PagerMode {
    * @throws TooManyRetrievals
    */
   take({ visitor, words: sent, id }: PagerRequest, sender: PagerSender): void {
+    if (this.#stopping) throw new TooManyRetrievals();
     const words = this.#options.desk === undefined ? '' : keptWords(sent);
     const key = visitor.owner.toString();
     // A digest: a Call-ID may be long.
@@ -108,6 +110,12 @@ export class PagerMode {
       );
     }
     this.#taken.add(message);
+  }
+
+  /** Takes nothing more; resolves when nothing is under way. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.idle();
   }
 
   /** Resolves when nothing is under way. */

@@ -33,6 +33,8 @@ export interface RetrievalConversationOptions {
   readonly logger: Logger;
   /** Asks for the end of the call. */
   readonly hangUp: (reason: string) => void;
+  /** Aborts when the program stops. */
+  readonly stopping: AbortSignal;
   /** Something is done that the owner was told is taken; it never rejects. */
   readonly onWork: (work: Promise<void>) => void;
 }
@@ -86,6 +88,7 @@ export class RetrievalConversation implements Conversation {
       const { profiles, visitor } = this.#options;
       throw new MessageRefused(403, (await phrasesFor(profiles, visitor)).fetchOnly);
     }
+    if (this.#options.stopping.aborted) throw new MessageRefused(408, 'The server stops');
     this.#menu.take(readableText(body.contentType, body.content));
   }
 

@@ -207,7 +207,7 @@ export class SessionMode {
         return new DepositConversation({ ...options, ...purpose }, session);
       case 'retrieval':
         return new RetrievalConversation(
-          { ...options, visitor: purpose, onWork: (work) => this.#onWork(work) },
+          { ...options, visitor: purpose, stopping: this.stopping, onWork: (work) => this.#onWork(work) },
           session,
         );
       case 'push':

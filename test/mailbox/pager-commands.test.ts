@@ -200,6 +200,18 @@ describe('commands by MESSAGE', () => {
     expect(answers.join('\n')).to.equal(en.help);
   });
 
+  it('are refused once the program stops, and what was taken is done before it has (lost in silence)', async () => {
+    await fixture.leave('one');
+    await ask('');
+    take('keep 1');
+    take('delete 1');
+    const stopped = pager.stop();
+    expect(() => take('help')).to.throw(TooManyRetrievals);
+    expect(() => take('')).to.throw(TooManyRetrievals);
+    await stopped;
+    expect(heard.slice(-2)).to.deep.equal([en.saved(1), en.deleted(1)]);
+  });
+
   it('may be very long: no more of one is kept than it takes to say so', async () => {
     await fixture.leave('one');
     await ask('');

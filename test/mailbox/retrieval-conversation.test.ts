@@ -33,6 +33,7 @@ class Talk {
   readonly asked: string[] = [];
   /** Of all that was sent, delivered or not. */
   readonly messageIds: (string | undefined)[] = [];
+  readonly stopping = new AbortController();
   readonly #works: Promise<void>[] = [];
   readonly #conversation: RetrievalConversation;
   fetched = NOTHING;
@@ -84,6 +85,7 @@ class Talk {
           store: { markDisplayed: () => Promise.resolve(false) },
         }),
         hangUp: (reason) => this.hungUp.push(reason),
+        stopping: this.stopping.signal,
         onWork: (work) => this.#works.push(work),
       },
       () => session,
@@ -301,6 +303,17 @@ describe('a session in which an owner gives commands', () => {
     expect(talk.asked).to.deep.equal(['bye', 'delete 1']);
     expect(talk.hungUp).to.deep.equal(['bye']);
     expect(talk.said).to.deep.equal(['bye!']);
+  });
+
+  it('takes nothing more once the program stops (lost in silence)', async () => {
+    const finish = slow();
+    await talk.write('reply 1 I come');
+    talk.stopping.abort();
+    expect(await talk.status('delete 1')).to.equal(408);
+    finish();
+    await settle();
+    expect(talk.said).to.deep.equal(['reply 1 I come!']);
+    expect(talk.asked).to.have.length(1);
   });
 
   it('tells whoever stops the program that something is being done still', async () => {
