@@ -56,6 +56,8 @@ class PushWorker implements Pushes {
   readonly #outcomes: Counter;
   readonly #inFlightGauge: Gauge;
   readonly #attempts: PushAttempts;
+  /** Claimed while another push to the same user was under way, which knows nothing of what made this one due: it comes next. */
+  readonly #claimedAgain = new Map<string, { readonly push: Push; readonly claimedUntil: number }>();
   /** By user. */
   readonly #inFlight = new Map<string, Promise<void>>();
   readonly #lookout: Lookout;
@@ -160,11 +162,18 @@ class PushWorker implements Pushes {
 
   #start(push: Push, claimedUntil: number): void {
     const key = push.user.toString();
-    // Claimed while we stop: the claim is freed with all others. Claimed a second time: the first run settles it.
-    if (this.#stopped !== undefined || this.#inFlight.has(key)) return;
+    // Claimed while we stop: the claim is freed with all others.
+    if (this.#stopped !== undefined) return;
+    if (this.#inFlight.has(key)) {
+      this.#claimedAgain.set(key, { push, claimedUntil });
+      return;
+    }
     const run = this.#run(push, claimedUntil).finally(() => {
       this.#inFlight.delete(key);
       this.#inFlightGauge.set(this.#inFlight.size);
+      const next = this.#claimedAgain.get(key);
+      this.#claimedAgain.delete(key);
+      if (next !== undefined) this.#start(next.push, next.claimedUntil);
       this.wake();
     });
     this.#inFlight.set(key, run);
@@ -180,6 +189,8 @@ class PushWorker implements Pushes {
     logger.debug({ ...fields, outcome }, 'push tried');
     // When we stop, the claim is freed with all others.
     if (outcome === 'passed over' && this.#stopped !== undefined) return;
+    // The claim is that of the next push by now.
+    if (this.#claimedAgain.has(push.user.toString())) return;
     const settled = this.#settlementOf(push, outcome);
     if (settled.kind === 'failed' && settled.retryAt === null) {
       logger.info(fields, 'texts could not be brought; no more is tried for now');

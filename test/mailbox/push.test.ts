@@ -382,6 +382,25 @@ describe('texts for a user who comes online', () => {
     expect(phone.notes.filter((note) => note.endsWith('one'))).to.have.length(1);
   });
 
+  it('that come while she goes and is back, and her last call is being ended, are not overlooked', async () => {
+    let ended: () => void = () => undefined;
+    phone.hangUp = () => new Promise((resolve) => (ended = resolve));
+    texts.add('one');
+    start();
+    await online();
+    await soon();
+    expect(phone.notes.at(-1)).to.equal('hung up: delivered');
+    await store.unregistered(ALICE);
+    texts.add('two');
+    await online();
+    await clock.advance(PUSH_LIMITS.lookGap);
+    ended();
+    phone.hangUp = () => Promise.resolve();
+    await clock.advance(2 * PUSH_LIMITS.lookGap + PUSH_LIMITS.settling);
+    expect(texts.fresh).to.deep.equal([]);
+    expect(phone.notes.filter((note) => note.startsWith('chat'))).to.have.length(2);
+  });
+
   it('are not held up by a phone that does not answer the end of a call', async () => {
     phone.hangUp = () => new Promise(() => undefined);
     texts.add('one');
