@@ -38,7 +38,7 @@ function chatCaller(
   config: Config,
   surroundings: Surroundings,
   { requests, agent, chats }: { requests: RequestSender; agent: SipAgent; chats: SessionMode },
-  naming: { readonly borrowed?: BorrowedNames },
+  naming: { readonly borrowed?: BorrowedNames; readonly assertsIdentity: boolean },
 ): ChatCaller | undefined {
   if (chats.transports.size === 0) return undefined;
   return new SipChatCaller({
@@ -81,7 +81,10 @@ export function preparePush(
   }
   const { store, retrievals, requests } = parts;
   let pushes: Pushes | undefined;
-  const naming = config.PUSH_FROM === 'author' ? { borrowed } : {};
+  const isAuthors = config.PUSH_FROM === 'author';
+  // Where anyone may leave texts, From is what anyone wrote there.
+  const assertsIdentity = config.DEPOSIT_FROM === 'trusted';
+  const naming = isAuthors ? { borrowed, assertsIdentity } : { assertsIdentity: true };
   const wake = (): void => pushes?.wake();
   const users = new PushIntake({ ...surroundings, store, wake });
   const register = registerRoute({
@@ -99,7 +102,7 @@ export function preparePush(
         requests,
         ...naming,
         proxy: config.OUTBOUND_PROXY,
-        assertsIdentity: config.PUSH_FROM === 'author',
+        assertsIdentity: isAuthors && assertsIdentity,
         headers: config.PUSH_HEADERS,
       });
       pushes ??= startPushes({

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { AddressOfRecord } from '../src/core/address-of-record.ts';
 import { parseCpim } from '../src/im/cpim-parser.ts';
 import { AnsweringPhone } from './doubles/answering-phone.ts';
 import { CallingPhone } from './doubles/calling-phone.ts';
@@ -259,6 +260,41 @@ describe('a user who comes online', () => {
       await open({ DELIVERY: 'mailbox' });
       expect((await register(alice)).startLine).to.match(/^SIP\/2\.0 (405|501)/);
       expect(running.app.online).to.equal(undefined);
+    });
+  });
+
+  describe('where anyone may leave texts', () => {
+    const untrusting = { TRUSTED_PROXIES: '192.0.2.0/24', DEPOSIT_FROM: 'anyone', PUSH_FROM: 'author' };
+
+    const online = (method: string, hop: string) =>
+      running.app.online?.online({
+        ...{ user: AddressOfRecord.parse(ALICE), name: 'one', until: Date.now() + 600_000 },
+        ...{ methods: [method], hop },
+      });
+
+    it('gets them by MESSAGE from whom they say, and nobody vouches for that', async () => {
+      await open(untrusting);
+      await leave('one');
+      await online('MESSAGE', `sip:127.0.0.1:${alice.port};transport=udp`);
+      await seen(() => messages(alice).length === 1);
+      const [brought] = messages(alice);
+      expect(brought?.header('From')).to.contain('sip:bob@example.test');
+      expect(brought?.header('P-Asserted-Identity')).to.equal(undefined);
+    });
+
+    it('is called by whom they say, and nobody vouches for that', async () => {
+      await open(untrusting);
+      await leave('one');
+      const phone = await AnsweringPhone.open(running.udp);
+      try {
+        await online('INVITE', `${phone.uri};transport=udp`);
+        const call = await phone.rings();
+        expect(call.invite.header('From')).to.contain('sip:bob@example.test');
+        expect(call.invite.text).not.to.match(/^P-Asserted-Identity/im);
+        call.respond(480);
+      } finally {
+        await phone.close();
+      }
     });
   });
 

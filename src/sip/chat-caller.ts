@@ -36,6 +36,8 @@ export interface SipChatCallerOptions {
   readonly chats: ChatSessions & { readonly stopping: AbortSignal };
   /** SIP URI of the operator's proxy; undefined: the hop that told that she is online, else her own domain. */
   readonly proxy: string | undefined;
+  /** Vouch for whom From names (RFC 3325); so it is when left out. */
+  readonly assertsIdentity?: boolean;
   /** Told of calls in an author's name. */
   readonly borrowed?: BorrowedNames;
   /** Added to each INVITE: PUSH_HEADERS. */
@@ -116,7 +118,10 @@ export class SipChatCaller implements ChatCaller {
       const response = await requests.request(to, {
         method: 'INVITE',
         ...(proxy === null ? {} : { proxy }),
-        headers: { ...headerMap(this.#options.headers ?? []), ...inviteHeaders(target) },
+        headers: {
+          ...headerMap(this.#options.headers ?? []),
+          ...inviteHeaders(target, this.#options.assertsIdentity ?? true),
+        },
         body: own.offer(),
         signal: chats.stopping,
       });
@@ -174,12 +179,12 @@ function prepare(chats: SipChatCallerOptions['chats'], transport: ChatTransport)
   }
 }
 
-function inviteHeaders({ to, from, fromName }: PushTarget): HeaderMap {
+function inviteHeaders({ to, from, fromName }: PushTarget, assertsIdentity: boolean): HeaderMap {
   return {
     From: formatNameAddress({ displayName: fromName, uri: from }),
     To: formatNameAddress({ displayName: '', uri: to.toString() }),
     // Proxies that trust us take our word (RFC 3325 §9.1); others ask for credentials, and drop it.
-    'P-Asserted-Identity': formatNameAddress({ displayName: '', uri: from }),
+    ...(assertsIdentity ? { 'P-Asserted-Identity': formatNameAddress({ displayName: '', uri: from }) } : {}),
     // RFC 3841 §9.1: one phone is to ring, for only one can have the texts.
     'Request-Disposition': 'no-fork',
     Allow: ALLOW,
