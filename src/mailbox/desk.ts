@@ -75,6 +75,10 @@ export class Desk {
       await visit.say(task.profile.phrases.usage(command.example));
       return 'done';
     }
+    if (command.kind === 'too long') {
+      await visit.say(task.profile.phrases.tooLong(command.most));
+      return 'done';
+    }
     const doing = DOINGS[command.kind] as (task: Task, command: Command) => Promise<void>;
     await doing(task, command);
     return command.kind === 'bye' ? 'bye' : 'done';

@@ -24,6 +24,12 @@ describe('an owner who sets her mailbox by commands', () => {
     expect((await fixture.profiles.of(ALICE)).greeting).to.equal(en.greeting);
   });
 
+  it('is told how long a greeting or a reminder may be', async () => {
+    expect(await fixture.ask(`greeting ${'x'.repeat(10_000)}`)).to.deep.equal([en.tooLong(1_000)]);
+    expect(await fixture.ask('greeting')).to.deep.equal([en.greetingIs(en.greeting)]);
+    expect(await fixture.ask(`remind tomorrow 9:00 ${'x'.repeat(3_000)}`)).to.deep.equal([en.tooLong(2_000)]);
+  });
+
   it('is answered in the language she chose, whatever her client asks for', async () => {
     expect(await fixture.ask('language')).to.deep.equal([en.languageIs(['en', 'es', 'de', 'fr'])]);
     expect(await fixture.ask('language Deutsch')).to.deep.equal([de.languageSet]);

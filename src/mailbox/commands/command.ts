@@ -32,5 +32,7 @@ export type Command =
 export type Mistake =
   /** They begin with no command's word; cut to what an answer can quote. */
   | { readonly kind: 'unknown'; readonly words: string }
+  /** The text of the command may have `most` UTF-16 units. */
+  | { readonly kind: 'too long'; readonly most: number }
   /** The command lacks something or has something it cannot mean; an example of it in the reader's language. */
   | { readonly kind: 'usage'; readonly example: string };

@@ -27,6 +27,8 @@ export function parseCommand(line: string, language: Language): Command | Mistak
   const found = findVerb(line.replace(LEADING_MARKS, ''), vocabulary);
   if (found === null) return unknown(line);
   const { verb, rest } = found;
+  const most = MOST[verb] ?? Infinity;
+  if (rest.length > most) return { kind: 'too long', most };
   return readArguments(verb, rest, vocabulary) ?? mistake(verb, line, language);
 }
 
@@ -34,6 +36,12 @@ export function parseCommand(line: string, language: Language): Command | Mistak
 export function exampleOf(verb: VerbWithWords, language: Language): string {
   return WORDS[language].examples[verb];
 }
+
+/** Of what she writes to be kept. */
+const MOST: Partial<Readonly<Record<Verb, number>>> = {
+  greeting: COMMAND_LIMITS.greeting,
+  remind: COMMAND_LIMITS.reminder,
+};
 
 function findVerb(line: string, { verbs }: Vocabulary): { verb: Verb; rest: string } | null {
   let found: { verb: Verb; rest: string } | null = null;
@@ -86,7 +94,7 @@ function readArguments(verb: Verb, rest: string, vocabulary: Vocabulary): Comman
       return name.length > COMMAND_LIMITS.name ? null : { kind: verb, name: name === '' ? null : name };
     }
     case 'remind':
-      return rest === '' || rest.length > COMMAND_LIMITS.reminder ? null : { kind: verb, words: rest };
+      return rest === '' ? null : { kind: verb, words: rest };
   }
 }
 
@@ -113,7 +121,6 @@ function readReply(rest: string): Command | null {
 
 function readGreeting(rest: string, vocabulary: Vocabulary): Command | null {
   if (rest === '') return { kind: 'show greeting' };
-  if (rest.length > COMMAND_LIMITS.greeting) return null;
   const word = folded(rest).replace(TRAILING_MARKS, '');
   return vocabulary.off.has(word) ? { kind: 'reset greeting' } : { kind: 'set greeting', text: rest };
 }

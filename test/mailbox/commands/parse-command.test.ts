@@ -264,12 +264,12 @@ describe('the commands of an owner', () => {
     expect(parseCommand(`from ${long(COMMAND_LIMITS.who)}`, 'en').kind).to.equal('from');
     expect(parseCommand(`from ${long(COMMAND_LIMITS.who + 1)}`, 'en').kind).to.equal('usage');
     expect(parseCommand(`greeting ${long(COMMAND_LIMITS.greeting)}`, 'en').kind).to.equal('set greeting');
-    expect(parseCommand(`greeting ${long(COMMAND_LIMITS.greeting + 1)}`, 'en').kind).to.equal('usage');
+    expect(parseCommand(`greeting ${long(COMMAND_LIMITS.greeting + 1)}`, 'en').kind).to.equal('too long');
     expect(parseCommand(`language ${long(COMMAND_LIMITS.name)}`, 'en').kind).to.equal('language');
     expect(parseCommand(`language ${long(COMMAND_LIMITS.name + 1)}`, 'en').kind).to.equal('usage');
     expect(parseCommand(`timezone ${long(COMMAND_LIMITS.name + 1)}`, 'en').kind).to.equal('usage');
     expect(parseCommand(`remind ${long(COMMAND_LIMITS.reminder)}`, 'en').kind).to.equal('remind');
-    expect(parseCommand(`remind ${long(COMMAND_LIMITS.reminder + 1)}`, 'en').kind).to.equal('usage');
+    expect(parseCommand(`remind ${long(COMMAND_LIMITS.reminder + 1)}`, 'en').kind).to.equal('too long');
     expect(parseCommand(`delete ${COMMAND_LIMITS.number}`, 'en').kind).to.equal('delete');
     expect(parseCommand(`delete ${COMMAND_LIMITS.number + 1}`, 'en').kind).to.equal('usage');
     expect(parseCommand(`reply ${COMMAND_LIMITS.number + 1} x`, 'en').kind).to.equal('usage');
