@@ -1,6 +1,6 @@
 import type { Surroundings } from './app.ts';
 import type { Config } from './config.ts';
-import type { AddressOfRecord } from './core/address-of-record.ts';
+import { AddressOfRecord } from './core/address-of-record.ts';
 import type { ChatCaller } from './mailbox/push-delivery-ports.ts';
 import { PushIntake } from './mailbox/push-intake.ts';
 import type { OnlineIntake, PushStore } from './mailbox/push-ports.ts';
@@ -38,7 +38,7 @@ function chatCaller(
   config: Config,
   surroundings: Surroundings,
   { requests, agent, chats }: { requests: RequestSender; agent: SipAgent; chats: SessionMode },
-  naming: { readonly borrowed?: BorrowedNames; readonly assertsIdentity: boolean },
+  naming: { readonly borrowed?: BorrowedNames; readonly vouchesFor: (uri: string) => boolean },
 ): ChatCaller | undefined {
   if (chats.transports.size === 0) return undefined;
   return new SipChatCaller({
@@ -82,9 +82,12 @@ export function preparePush(
   const { store, retrievals, requests } = parts;
   let pushes: Pushes | undefined;
   const isAuthors = config.PUSH_FROM === 'author';
-  // Where anyone may leave texts, From is what anyone wrote there.
-  const assertsIdentity = config.DEPOSIT_FROM === 'trusted';
-  const naming = isAuthors ? { borrowed, assertsIdentity } : { assertsIdentity: true };
+  // Proxies let nobody speak for a user of ours who has not shown to be that. Of others they know nothing, and nor do we.
+  const isVerified = (uri: string): boolean =>
+    config.DEPOSIT_FROM === 'trusted' && config.DOMAINS.includes(AddressOfRecord.tryParse(uri)?.host ?? '');
+  const isAccount = (uri: string): boolean => uri === config.MESSAGE_ACCOUNT.toString();
+  const vouchesFor = (uri: string): boolean => isAccount(uri) || isVerified(uri);
+  const naming = isAuthors ? { borrowed, vouchesFor } : { vouchesFor };
   const wake = (): void => pushes?.wake();
   const users = new PushIntake({ ...surroundings, store, wake });
   const register = registerRoute({
@@ -102,7 +105,7 @@ export function preparePush(
         requests,
         ...naming,
         proxy: config.OUTBOUND_PROXY,
-        assertsIdentity: isAuthors && assertsIdentity,
+        vouchesFor: isAuthors ? isVerified : () => false,
         headers: config.PUSH_HEADERS,
       });
       pushes ??= startPushes({

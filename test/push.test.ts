@@ -263,6 +263,23 @@ describe('a user who comes online', () => {
     });
   });
 
+  it('gets a stranger’s texts from whom they say, and nobody vouches for that: our proxy did not either', async () => {
+    await open({ PUSH_FROM: 'author' });
+    const stranger = await SipPhone.open({ address: 'sip:boss@elsewhere.test', server: running.udp });
+    try {
+      await stranger.message(ALICE, 'from far away');
+      await leave('from here');
+      await register(alice);
+      await seen(() => messages(alice).length === 2);
+      expect(messages(alice).map((message) => message.header('P-Asserted-Identity'))).to.deep.equal([
+        undefined,
+        '"Bob" <sip:bob@example.test>',
+      ]);
+    } finally {
+      await stranger.close();
+    }
+  });
+
   describe('where anyone may leave texts', () => {
     const untrusting = { TRUSTED_PROXIES: '192.0.2.0/24', DEPOSIT_FROM: 'anyone', PUSH_FROM: 'author' };
 

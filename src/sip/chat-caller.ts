@@ -36,8 +36,8 @@ export interface SipChatCallerOptions {
   readonly chats: ChatSessions & { readonly stopping: AbortSignal };
   /** SIP URI of the operator's proxy; undefined: the hop that told that she is online, else her own domain. */
   readonly proxy: string | undefined;
-  /** Vouch for whom From names (RFC 3325); so it is when left out. */
-  readonly assertsIdentity?: boolean;
+  /** Whether to vouch for whom From names (RFC 3325), a SIP URI; left out: for everybody. */
+  readonly vouchesFor?: (uri: string) => boolean;
   /** Told of calls in an author's name. */
   readonly borrowed?: BorrowedNames;
   /** Added to each INVITE: PUSH_HEADERS. */
@@ -120,7 +120,7 @@ export class SipChatCaller implements ChatCaller {
         ...(proxy === null ? {} : { proxy }),
         headers: {
           ...headerMap(this.#options.headers ?? []),
-          ...inviteHeaders(target, this.#options.assertsIdentity ?? true),
+          ...inviteHeaders(target, this.#options.vouchesFor?.(target.from) ?? true),
         },
         body: own.offer(),
         signal: chats.stopping,

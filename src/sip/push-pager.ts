@@ -14,8 +14,8 @@ export interface SipPushPagerOptions {
   readonly requests: RequestSender;
   /** SIP URI of the operator's proxy; undefined: the hop that told that she is online, else her own domain. */
   readonly proxy: string | undefined;
-  /** Vouch for whom From names (RFC 3325): texts come from their authors. */
-  readonly assertsIdentity: boolean;
+  /** Whether to vouch for whom From names (RFC 3325), a SIP URI. */
+  readonly vouchesFor: (uri: string) => boolean;
   /** Told of what leaves in an author's name. */
   readonly borrowed?: BorrowedNames;
   /** Added to each: PUSH_HEADERS. */
@@ -72,7 +72,7 @@ export class SipPushPager implements PushPager {
       'Content-Type': contentType,
       ...(date === undefined ? {} : { Date: date }),
       ...(subject === '' ? {} : { Subject: headerSafe(subject, SIP_LIMITS.headerValue) }),
-      ...(this.#options.assertsIdentity ? { 'P-Asserted-Identity': identity } : {}),
+      ...(this.#options.vouchesFor(from) ? { 'P-Asserted-Identity': identity } : {}),
       ...ONE_PHONE,
       ...OWN_MESSAGE_HEADER,
     };

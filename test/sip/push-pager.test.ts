@@ -23,7 +23,7 @@ const body = {
 
 describe('a text that is brought by MESSAGE', () => {
   const pager = (requests: ScriptedRequests, over: { proxy?: string; assertsIdentity?: boolean } = {}) =>
-    new SipPushPager({ requests, proxy: over.proxy, assertsIdentity: over.assertsIdentity ?? false });
+    new SipPushPager({ requests, proxy: over.proxy, vouchesFor: () => over.assertsIdentity ?? false });
 
   it('goes to one phone only, is marked as ours, and says when it was written', async () => {
     const requests = ScriptedRequests.inTurn([200]);
