@@ -25,6 +25,14 @@ export const DESK_LIMITS = {
     ],
     most: 10_000,
   },
+  /** The same in a session, which nobody types. */
+  sameWordsInSession: {
+    rates: [
+      { times: 20, within: 10_000 },
+      { times: 200, within: 3_600_000 },
+    ],
+    most: 1,
+  },
   /** Owners of whom it is known which list they were shown last by MESSAGE. */
   screens: 10_000,
   /** How long a MESSAGE that was taken is known again, and how many are. */

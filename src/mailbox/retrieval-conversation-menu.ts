@@ -44,10 +44,12 @@ export class RetrievalMenu {
   #ended = false;
   /** A client that answers by itself says the same to every line of ours. */
   readonly #unknown: Seldom;
+  readonly #same: Seldom;
 
   constructor(options: RetrievalMenuOptions) {
     this.#options = options;
     const { idleTimeout: limit, clock } = options;
+    this.#same = new Seldom({ clock, ...DESK_LIMITS.sameWordsInSession });
     this.#unknown = new Seldom({ clock, ...MAILBOX_LIMITS.toldNothing });
     this.#silence = new SilenceTimer({ limit, clock, onSilent: () => this.#onSilent() });
     this.#do(async () => {
@@ -117,6 +119,7 @@ export class RetrievalMenu {
 
   async #run(words: string, seen: ShownList): Promise<void> {
     const { desk, visitor, visit } = this.#options;
+    if (!this.#same.may('', words)) return;
     const outcome = await desk.run(visitor, words, visit, seen);
     if (outcome === 'bye') this.#leave('bye');
     else if (outcome === 'unknown' && this.#unknown.may('', words))

@@ -263,6 +263,19 @@ describe('a session in which an owner gives commands', () => {
     expect(talk.said).to.have.length(2);
   });
 
+  it('ends with a client that answers each line with the same command (loop of two machines)', async () => {
+    let answers = 0;
+    talk.acknowledge = () => {
+      if (++answers < 200) setImmediate(() => void talk.write('help'));
+      return Promise.resolve();
+    };
+    await talk.write('help');
+    for (let round = 0; round < 2_000; round++) await settle();
+    expect(answers).to.be.lessThan(50);
+    await talk.clock.advance(IDLE);
+    expect(talk.hungUp).to.deep.equal(['idle']);
+  });
+
   it('says so and goes on when the database is down', async () => {
     talk.outcome = () => Promise.reject(new StoreUnavailable('read texts'));
     await talk.write('old');
