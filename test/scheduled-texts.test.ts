@@ -30,7 +30,7 @@ describe('a text to be delivered later', function () {
     expect(early).to.have.length(1);
     expect(early[0]).to.include('now');
     await lamp.until('0/1');
-    site.clock.jump(AHEAD);
+    await site.jump(AHEAD);
     await lamp.until('1/1');
     const [text = ''] = await site.fetch();
     expect(text).to.include('happy new year').and.to.include(written);
@@ -58,7 +58,7 @@ describe('a text to be delivered later', function () {
     expect((await chat.send('message/cpim', cpim('X-Deliver-At', 'two'))).status).to.equal(200);
     expect((await chat.send('text/plain', 'three')).status).to.equal(200);
     await lamp.until('1/0');
-    site.clock.jump(AHEAD);
+    await site.jump(AHEAD);
     await lamp.until('3/0');
   });
 
@@ -77,9 +77,9 @@ describe('a text to be delivered later', function () {
     await bob.message(ALICE, 'for a minute', { ...later(AHEAD), Expires: '60' });
     await bob.message(ALICE, 'for ever');
     await lamp.until('1/0');
-    site.clock.jump(AHEAD + 30_000);
+    await site.jump(AHEAD + 30_000);
     await lamp.until('2/0');
-    site.clock.jump(40_000);
+    await site.jump(40_000);
     await lamp.until('1/0');
   });
 

@@ -54,7 +54,7 @@ describe('the sender of a MESSAGE to an offline user', function () {
     expect(told.header('Content-Type')).to.equal('text/plain;charset=utf-8');
     await bob.message(ALICE, 'two');
     await nothingMoreFor(site, bob, 1);
-    site.clock.jump(WINDOW + 1000);
+    await site.jump(WINDOW + 1000);
     await bob.message(ALICE, 'three');
     await bob.waitFor('the second notice', () => messagesTo(bob).length === 2);
   });

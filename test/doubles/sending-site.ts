@@ -53,6 +53,15 @@ export class SendingSite {
     await this.app.stop();
   }
 
+  /** Puts the clock forward by `ms`, once nothing of the lamps is under way: what waits for an answer would wait in vain. */
+  async jump(ms: number): Promise<void> {
+    await until('every lamp to be published', 15_000, async () => {
+      const { behind, due } = await this.app.app.totals();
+      return behind + due === 0 ? true : undefined;
+    });
+    this.clock.jump(ms);
+  }
+
   async phone(address = BOB): Promise<SipPhone> {
     return this.#keep(await SipPhone.open({ address, server: this.app.udp }));
   }
@@ -89,7 +98,7 @@ export class SendingSite {
       until: async (count) => {
         await until(
           `the lamp to show ${count}`,
-          5_000,
+          15_000,
           () => shown().at(-1) === count,
           () => shown().join(', '),
         );

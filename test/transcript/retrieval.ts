@@ -47,9 +47,10 @@ export async function playRetrieval(): Promise<string> {
     const script = new Script(() => clock.now());
     // What is on its way has arrived before the clock is put forward.
     const pass = async (minutes: number): Promise<void> => {
-      await until('every lamp published', 10_000, async () =>
-        (await app.app.totals()).behind === 0 ? true : undefined,
-      );
+      await until('every lamp published', 20_000, async () => {
+        const { behind, due } = await app.app.totals();
+        return behind + due === 0 ? true : undefined;
+      });
       clock.jump(minutes * MINUTE);
     };
 
