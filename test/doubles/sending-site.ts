@@ -33,6 +33,8 @@ export class SendingSite {
   readonly clock: JumpingClock;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #open: { close(): unknown }[] = [];
+  /** Phones that watch their lamps. */
+  readonly #watching: SipPhone[] = [];
 
   private constructor(app: RunningApp, clock: JumpingClock, environment: Readonly<Record<string, string>>) {
     this.app = app;
@@ -55,6 +57,8 @@ export class SendingSite {
 
   /** Puts the clock forward by `ms`, once nothing of the lamps is under way: what waits for an answer would wait in vain. */
   async jump(ms: number): Promise<void> {
+    // What a phone answered before, as to a NOTIFY, has arrived when this is answered.
+    for (const owner of this.#watching) await owner.request('OPTIONS', MAILBOX);
     await until('every lamp to be published', 15_000, async () => {
       const { behind, due } = await this.app.app.totals();
       return behind + due === 0 ? true : undefined;
@@ -82,6 +86,7 @@ export class SendingSite {
 
   async lamp(address = ALICE): Promise<Lamp> {
     const owner = await this.phone(address);
+    this.#watching.push(owner);
     await owner.dialog('SUBSCRIBE', address, {
       Event: 'message-summary',
       Accept: 'application/simple-message-summary',

@@ -110,7 +110,7 @@ describe('a call of ours through a real Kamailio', function () {
     const incoming = await site.phone.rings();
     await new Promise((resolve) => setTimeout(resolve, 200));
     site.clock.jump(26_000);
-    expect(await status(calling)).to.equal(0);
+    expect(await status(calling)).to.equal(408);
     incoming.reply(await incoming.next('CANCEL'));
     incoming.respond(487);
     await site.phone.client.nextMessage(isRequest('ACK'));

@@ -47,6 +47,7 @@ export async function playRetrieval(): Promise<string> {
     const script = new Script(() => clock.now());
     // What is on its way has arrived before the clock is put forward.
     const pass = async (minutes: number): Promise<void> => {
+      for (const each of phones) await each.request('OPTIONS', MAILBOX);
       await until('every lamp published', 20_000, async () => {
         const { behind, due } = await app.app.totals();
         return behind + due === 0 ? true : undefined;
