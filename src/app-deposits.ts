@@ -2,7 +2,7 @@ import type { Surroundings } from './app.ts';
 import type { Config } from './config.ts';
 import { readDeliverAt } from './mailbox/commands/deliver-at.ts';
 import { Deposits } from './mailbox/deposit.ts';
-import type { PreferenceStore } from './mailbox/desk-ports.ts';
+import type { PreferenceStore } from './mailbox/desk/ports.ts';
 import { OwnerProfiles } from './mailbox/owner-profiles.ts';
 import type { DepositStore } from './mailbox/ports.ts';
 import { Scheduling } from './mailbox/scheduling.ts';

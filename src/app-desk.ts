@@ -1,9 +1,9 @@
 import type { Surroundings } from './app.ts';
 import type { Config } from './config.ts';
 import type { Deposits } from './mailbox/deposit.ts';
-import { Desk } from './mailbox/desk.ts';
-import type { DeskStore, PreferenceStore } from './mailbox/desk-ports.ts';
-import { Replies } from './mailbox/desk-reply.ts';
+import { Desk } from './mailbox/desk/desk.ts';
+import type { DeskStore, PreferenceStore } from './mailbox/desk/ports.ts';
+import { Replies } from './mailbox/desk/reply.ts';
 import type { OwnerProfiles } from './mailbox/owner-profiles.ts';
 import type { DepositStore } from './mailbox/ports.ts';
 import type { Retrievals } from './mailbox/retrieval.ts';

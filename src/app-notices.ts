@@ -1,6 +1,6 @@
 import type { Surroundings } from './app.ts';
 import type { Config } from './config.ts';
-import type { NoticeStore } from './mailbox/push-ports.ts';
+import type { NoticeStore } from './mailbox/push/ports.ts';
 import { SenderNotices } from './mailbox/sender-notice.ts';
 import { SipNoticeSender } from './sip/notice-sender.ts';
 import type { RequestSender } from './sip/request-sender.ts';

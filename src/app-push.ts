@@ -1,11 +1,11 @@
 import type { Surroundings } from './app.ts';
 import type { Config } from './config.ts';
 import { AddressOfRecord } from './core/address-of-record.ts';
-import type { ChatCaller } from './mailbox/push-delivery-ports.ts';
-import { PushIntake } from './mailbox/push-intake.ts';
-import type { OnlineIntake, PushStore } from './mailbox/push-ports.ts';
-import type { Pushes } from './mailbox/push.ts';
-import { startPushes } from './mailbox/push.ts';
+import type { ChatCaller } from './mailbox/push/delivery-ports.ts';
+import { PushIntake } from './mailbox/push/intake.ts';
+import type { OnlineIntake, PushStore } from './mailbox/push/ports.ts';
+import type { Pushes } from './mailbox/push/push.ts';
+import { startPushes } from './mailbox/push/push.ts';
 import type { Retrievals } from './mailbox/retrieval.ts';
 import type { SessionMode } from './mailbox/session-mode.ts';
 import type { Route, SipAgent } from './sip/agent.ts';

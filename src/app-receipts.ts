@@ -2,12 +2,12 @@ import type { Surroundings } from './app.ts';
 import type { Sweeps } from './app-sweeps.ts';
 import { startSweeps } from './app-sweeps.ts';
 import type { Config } from './config.ts';
-import { DisplayedTexts } from './mailbox/displayed-texts.ts';
+import { DisplayedTexts } from './mailbox/receipts/displayed-texts.ts';
 import type { ExpiryStore, ReceiptStore, RetentionStore, ScheduleStore } from './mailbox/ports.ts';
-import { ReceiptSessions } from './mailbox/receipt-sessions.ts';
-import type { Forget } from './mailbox/retention.ts';
-import type { Receipts } from './mailbox/receipts.ts';
-import { startReceipts } from './mailbox/receipts.ts';
+import { ReceiptSessions } from './mailbox/receipts/receipt-sessions.ts';
+import type { Forget } from './mailbox/sweeps/retention.ts';
+import type { Receipts } from './mailbox/receipts/receipts.ts';
+import { startReceipts } from './mailbox/receipts/receipts.ts';
 import { SipReceiptSender } from './sip/receipt-sender.ts';
 import type { RequestSender } from './sip/request-sender.ts';
 

@@ -1,8 +1,8 @@
 import type { Surroundings } from './app.ts';
 import type { Config } from './config.ts';
 import type { AddressOfRecord } from './core/address-of-record.ts';
-import type { OnlineIntake, PushStore } from './mailbox/push-ports.ts';
-import { RegistrationWatch } from './mailbox/registration-watch.ts';
+import type { OnlineIntake, PushStore } from './mailbox/push/ports.ts';
+import { RegistrationWatch } from './mailbox/push/registration-watch.ts';
 import type { Route, SipAgent } from './sip/agent.ts';
 import { notifyRoute } from './sip/notify-route.ts';
 import { SipRegistrationSubscriber } from './sip/registration-subscriber.ts';

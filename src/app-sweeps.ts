@@ -1,10 +1,10 @@
 import type { Surroundings } from './app.ts';
 import type { Config } from './config.ts';
-import { startExpiry } from './mailbox/expiry.ts';
+import { startExpiry } from './mailbox/sweeps/expiry.ts';
 import type { ExpiryStore, RetentionStore, ScheduleStore } from './mailbox/ports.ts';
-import type { Forget } from './mailbox/retention.ts';
-import { startForgetting, startRetention } from './mailbox/retention.ts';
-import { startSchedule } from './mailbox/schedule.ts';
+import type { Forget } from './mailbox/sweeps/retention.ts';
+import { startForgetting, startRetention } from './mailbox/sweeps/retention.ts';
+import { startSchedule } from './mailbox/sweeps/schedule.ts';
 
 /** What time does to texts: they expire, become due, and go once they were read. */
 export interface Sweeps {

@@ -27,7 +27,7 @@ import { ACCEPTED_TYPES } from './mailbox/read-body.ts';
 import { Retrievals } from './mailbox/retrieval.ts';
 import { SessionMode } from './mailbox/session-mode.ts';
 import type { MsrpEndpoint } from './msrp/endpoint.ts';
-import type { OnlineIntake } from './mailbox/push-ports.ts';
+import type { OnlineIntake } from './mailbox/push/ports.ts';
 import type { LampTotals } from './mwi/ports.ts';
 import type { Publisher } from './mwi/publisher.ts';
 import { startPublisher } from './mwi/publisher.ts';

@@ -4,7 +4,7 @@ import { readConfig } from '../src/config.ts';
 import type { LogFields } from '../src/core/logger.ts';
 import { silentLogger } from '../src/core/logger.ts';
 import { noMetrics } from '../src/core/metrics.ts';
-import { DeskFixture } from './mailbox/desk-fixture.ts';
+import { DeskFixture } from './mailbox/desk/fixture.ts';
 import { seededRandom } from './doubles/seeded-random.ts';
 
 describe('the desk of the program', () => {

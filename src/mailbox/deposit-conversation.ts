@@ -14,8 +14,8 @@ import type { Phrases } from './phrases/phrases.ts';
 import type { PeerFormats } from './presentation.ts';
 import { presentNotice } from './presentation.ts';
 import { MalformedText, UnsupportedText } from './read-body.ts';
-import type { ReceiptSessions } from './receipt-sessions.ts';
-import { takesReceipts } from './receipt-sessions.ts';
+import type { ReceiptSessions } from './receipts/receipt-sessions.ts';
+import { takesReceipts } from './receipts/receipt-sessions.ts';
 import { DeliverAtTooFar, UnreadableDeliverAt } from './scheduling.ts';
 import { SilenceTimer } from './silence-timer.ts';
 

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { MailboxError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
-import { expiresAt } from './expiry.ts';
+import { expiresAt } from './sweeps/expiry.ts';
 import { MAILBOX_LIMITS } from './limits.ts';
 import type { DepositStore, NewMessage, ReceiptRequest } from './ports.ts';
 import type { SipHeader } from './kept-headers.ts';

@@ -1,5 +1,5 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { PreferenceStore, Preferences } from './desk-ports.ts';
+import type { PreferenceStore, Preferences } from './desk/ports.ts';
 import { languageOf, phrasesIn } from './phrases/languages.ts';
 import type { Language, Phrases } from './phrases/phrases.ts';
 

@@ -1,6 +1,6 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import { inPieces } from './desk-pieces.ts';
-import type { ShownList, Visit } from './desk-visit.ts';
+import { inPieces } from './desk/pieces.ts';
+import type { ShownList, Visit } from './desk/visit.ts';
 import type { PagerSender, StoredMessage } from './ports.ts';
 import { PagerDeliveryFailed, TextRefused } from './ports.ts';
 import { presentAsLines } from './presentation.ts';

@@ -6,7 +6,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
 import { singleLine } from '../im/control-characters.ts';
 import { NOTICE_LIMITS } from './notice-limits.ts';
-import type { NoticeStore } from './push-ports.ts';
+import type { NoticeStore } from './push/ports.ts';
 import { Recently } from './recently.ts';
 import type { NoticeFacts } from './sender-notice-policy.ts';
 import { noticeVerdict } from './sender-notice-policy.ts';

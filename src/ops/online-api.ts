@@ -6,7 +6,7 @@ import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { StoreUnavailable } from '../mailbox/ports.ts';
-import type { OnlineIntake } from '../mailbox/push-ports.ts';
+import type { OnlineIntake } from '../mailbox/push/ports.ts';
 import { authorise } from './bearer.ts';
 import { readUser, userFault } from './named-user.ts';
 import { storageUnavailable } from './storage-unavailable.ts';

@@ -1,7 +1,7 @@
 import { readableText } from '../im/text-line.ts';
 import type { Deposits, TakenText } from '../mailbox/deposit.ts';
 import { AuthorBlocked, MailboxFull, TextExpired, TextTooLarge } from '../mailbox/deposit.ts';
-import type { DisplayedTexts } from '../mailbox/displayed-texts.ts';
+import type { DisplayedTexts } from '../mailbox/receipts/displayed-texts.ts';
 import type { PagerMode } from '../mailbox/pager-mode.ts';
 import { TooManyRetrievals } from '../mailbox/pager-mode.ts';
 import type { PagerSender } from '../mailbox/ports.ts';

@@ -1,7 +1,7 @@
 import { PagerDeliveryFailed } from '../mailbox/ports.ts';
 import type { SipHeader } from '../mailbox/kept-headers.ts';
-import type { PushPager, PushTarget } from '../mailbox/push-delivery-ports.ts';
-import { NothingSent } from '../mailbox/push-delivery-ports.ts';
+import type { PushPager, PushTarget } from '../mailbox/push/delivery-ports.ts';
+import { NothingSent } from '../mailbox/push/delivery-ports.ts';
 import type { BorrowedNames } from './borrowed-names.ts';
 import type { DrachtioResponse, HeaderMap } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';

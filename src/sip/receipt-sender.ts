@@ -1,7 +1,7 @@
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import type { ReceiptMessage, ReceiptSender } from '../mailbox/receipts.ts';
-import type { ReceiptAnswer } from '../mailbox/receipt-verdict.ts';
+import type { ReceiptMessage, ReceiptSender } from '../mailbox/receipts/receipts.ts';
+import type { ReceiptAnswer } from '../mailbox/receipts/receipt-verdict.ts';
 import { OWN_MESSAGE_HEADER } from './loop.ts';
 import type { RequestSender } from './request-sender.ts';
 

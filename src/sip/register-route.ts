@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock } from '../core/clock.ts';
 import { StoreUnavailable } from '../mailbox/ports.ts';
-import type { OnlineIntake } from '../mailbox/push-ports.ts';
+import type { OnlineIntake } from '../mailbox/push/ports.ts';
 import type { Route } from './agent.ts';
 import { deltaSeconds } from './delta-seconds.ts';
 import type { DrachtioRequest } from './drachtio.ts';

@@ -2,7 +2,7 @@ import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
 import { hexToken } from '../core/random.ts';
-import type { Reply, ReplyAnswer, ReplySender } from '../mailbox/desk-reply.ts';
+import type { Reply, ReplyAnswer, ReplySender } from '../mailbox/desk/reply.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { formatNameAddress } from './name-address.ts';
 import type { RequestSender } from './request-sender.ts';

@@ -1,4 +1,4 @@
-import type { Visitor } from '../mailbox/desk-visit.ts';
+import type { Visitor } from '../mailbox/desk/visit.ts';
 import { acceptedLanguages } from './accept-language.ts';
 import type { RetrievalAdmission } from './admission.ts';
 import type { DrachtioRequest } from './drachtio.ts';

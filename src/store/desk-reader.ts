@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { DeskStore, ReadText } from '../mailbox/desk-ports.ts';
+import type { DeskStore, ReadText } from '../mailbox/desk/ports.ts';
 import type { StoredMessage } from '../mailbox/ports.ts';
 import type { Database } from './database.ts';
 import type { MessageRow, TextRow } from './rows.ts';

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { DeskStore } from '../mailbox/desk-ports.ts';
-import { DESK_LIMITS } from '../mailbox/desk-limits.ts';
+import type { DeskStore } from '../mailbox/desk/ports.ts';
+import { DESK_LIMITS } from '../mailbox/desk/limits.ts';
 import type { Database } from './database.ts';
 import { RowsMoved } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';

@@ -1,5 +1,5 @@
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { NoticeStore } from '../mailbox/push-ports.ts';
+import type { NoticeStore } from '../mailbox/push/ports.ts';
 import type { Database } from './database.ts';
 import { RowsMoved } from './database-errors.ts';
 import { idsOf, lockMailboxes } from './dirty-marks.ts';

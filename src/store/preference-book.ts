@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { PreferenceStore, Preferences } from '../mailbox/desk-ports.ts';
+import type { PreferenceStore, Preferences } from '../mailbox/desk/ports.ts';
 import type { Database } from './database.ts';
 import { RowsMoved } from './database-errors.ts';
 import type { LockedMailbox } from './dirty-marks.ts';

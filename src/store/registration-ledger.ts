@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
-import type { Push, PushOutcome, PushStore, Registration } from '../mailbox/push-ports.ts';
+import type { Push, PushOutcome, PushStore, Registration } from '../mailbox/push/ports.ts';
 import type { Database } from './database.ts';
 import { RowsMoved } from './database-errors.ts';
 import { idsOf, lockMailboxes } from './dirty-marks.ts';

@@ -12,8 +12,8 @@ import type {
   RetrievalStore,
   ScheduleStore,
 } from '../mailbox/ports.ts';
-import type { DeskStore, PreferenceStore } from '../mailbox/desk-ports.ts';
-import type { NoticeStore, PushStore } from '../mailbox/push-ports.ts';
+import type { DeskStore, PreferenceStore } from '../mailbox/desk/ports.ts';
+import type { NoticeStore, PushStore } from '../mailbox/push/ports.ts';
 import type { LampAudit, SummaryStore, VoicemailStore } from '../mwi/ports.ts';
 import type { PresenceStore } from '../presence/ports.ts';
 import { MailboxAddresses } from './address-book.ts';

@@ -1,7 +1,7 @@
 import type { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { StoreUnavailable } from '../../src/mailbox/ports.ts';
-import type { Push, PushOutcome, PushStore, Registration } from '../../src/mailbox/push-ports.ts';
+import type { Push, PushOutcome, PushStore, Registration } from '../../src/mailbox/push/ports.ts';
 
 interface Kept {
   registration: Registration;

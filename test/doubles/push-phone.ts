@@ -1,7 +1,7 @@
 import { parseCpim } from '../../src/im/cpim-parser.ts';
 import { PagerDeliveryFailed } from '../../src/mailbox/ports.ts';
-import type { CalledChat, ChatCaller, PushPager, PushTarget } from '../../src/mailbox/push-delivery-ports.ts';
-import { CallFailed, NothingSent } from '../../src/mailbox/push-delivery-ports.ts';
+import type { CalledChat, ChatCaller, PushPager, PushTarget } from '../../src/mailbox/push/delivery-ports.ts';
+import { CallFailed, NothingSent } from '../../src/mailbox/push/delivery-ports.ts';
 import type { PeerFormats } from '../../src/mailbox/presentation.ts';
 import { SessionClosed } from '../../src/msrp/errors.ts';
 import type { OutgoingMessage } from '../../src/msrp/session.ts';

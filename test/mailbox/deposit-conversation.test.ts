@@ -5,13 +5,13 @@ import { noMetrics } from '../../src/core/metrics.ts';
 import { parseCpim } from '../../src/im/cpim-parser.ts';
 import { Deposits } from '../../src/mailbox/deposit.ts';
 import { DepositConversation } from '../../src/mailbox/deposit-conversation.ts';
-import type { Preferences } from '../../src/mailbox/desk-ports.ts';
+import type { Preferences } from '../../src/mailbox/desk/ports.ts';
 import { MAILBOX_LIMITS } from '../../src/mailbox/limits.ts';
 import { OwnerProfiles } from '../../src/mailbox/owner-profiles.ts';
 import { phrasesIn } from '../../src/mailbox/phrases/languages.ts';
 import type { DepositOutcome } from '../../src/mailbox/ports.ts';
 import { StoreUnavailable } from '../../src/mailbox/ports.ts';
-import { ReceiptSessions } from '../../src/mailbox/receipt-sessions.ts';
+import { ReceiptSessions } from '../../src/mailbox/receipts/receipt-sessions.ts';
 import { MessageRefused } from '../../src/msrp/errors.ts';
 import { FakeClock, settle } from '../doubles/fake-clock.ts';
 

@@ -10,7 +10,7 @@ import { Deposits } from '../../src/mailbox/deposit.ts';
 import type { NewMessage, StoredMessage } from '../../src/mailbox/ports.ts';
 import type { PeerFormats } from '../../src/mailbox/presentation.ts';
 import { presentAsLines, presentMessage } from '../../src/mailbox/presentation.ts';
-import { writeNotification } from '../../src/mailbox/receipt-notification.ts';
+import { writeNotification } from '../../src/mailbox/receipts/receipt-notification.ts';
 
 const ALICE = AddressOfRecord.parse('sip:alice@example.test');
 const BOB = 'sip:bob@example.test';

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { silentLogger } from '../../src/core/logger.ts';
-import { DESK_LIMITS } from '../../src/mailbox/desk-limits.ts';
+import { DESK_LIMITS } from '../../src/mailbox/desk/limits.ts';
 import { PagerMode, TooManyRetrievals } from '../../src/mailbox/pager-mode.ts';
 import { en } from '../../src/mailbox/phrases/en.ts';
 import type { PagerSender } from '../../src/mailbox/ports.ts';
 import { PagerDeliveryFailed } from '../../src/mailbox/ports.ts';
-import { ALICE, DeskFixture } from './desk-fixture.ts';
+import { ALICE, DeskFixture } from './desk/fixture.ts';
 
 describe('commands by MESSAGE', () => {
   let fixture: DeskFixture;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { silentLogger } from '../../src/core/logger.ts';
 import { StoreUnavailable } from '../../src/mailbox/ports.ts';
-import type { OnlineIntake, Registration } from '../../src/mailbox/push-ports.ts';
+import type { OnlineIntake, Registration } from '../../src/mailbox/push/ports.ts';
 import type { HttpServer } from '../../src/ops/http-server.ts';
 import { startHttpServer } from '../../src/ops/http-server.ts';
 import type { OnlineApiOptions } from '../../src/ops/online-api.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { CalledChat, PushTarget } from '../../src/mailbox/push-delivery-ports.ts';
-import { CallFailed } from '../../src/mailbox/push-delivery-ports.ts';
+import type { CalledChat, PushTarget } from '../../src/mailbox/push/delivery-ports.ts';
+import { CallFailed } from '../../src/mailbox/push/delivery-ports.ts';
 import { AnsweringPhone } from '../doubles/answering-phone.ts';
 import { pathOf } from '../doubles/msrp-chat.ts';
 import { isRequest } from '../doubles/raw-sip-client.ts';

@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 import { pipeline } from 'node:stream';
 import Sqlite from 'better-sqlite3';
 import { expect } from 'chai';
-import { RECEIPT_LIMITS } from '../../src/mailbox/receipt-limits.ts';
+import { RECEIPT_LIMITS } from '../../src/mailbox/receipts/receipt-limits.ts';
 import { JumpingClock } from '../doubles/jumping-clock.ts';
 import { fetchTexts } from '../doubles/fetch-texts.ts';
 import type { RunningApp } from '../doubles/running-app.ts';

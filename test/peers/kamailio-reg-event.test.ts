@@ -6,7 +6,7 @@ import { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { systemRandom } from '../../src/core/random.ts';
-import type { Registration } from '../../src/mailbox/push-ports.ts';
+import type { Registration } from '../../src/mailbox/push/ports.ts';
 import { recordingMetrics } from '../doubles/recording-metrics.ts';
 import { runApp } from '../doubles/running-app.ts';
 import type { SipNode } from '../doubles/sip-node.ts';

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import { PagerDeliveryFailed } from '../../src/mailbox/ports.ts';
-import type { PushTarget } from '../../src/mailbox/push-delivery-ports.ts';
-import { NothingSent } from '../../src/mailbox/push-delivery-ports.ts';
+import type { PushTarget } from '../../src/mailbox/push/delivery-ports.ts';
+import { NothingSent } from '../../src/mailbox/push/delivery-ports.ts';
 import { NoSipServer } from '../../src/sip/server-errors.ts';
 import { SipPushPager } from '../../src/sip/push-pager.ts';
 import { ScriptedRequests } from './scripted-requests.ts';

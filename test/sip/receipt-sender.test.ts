@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import { silentLogger } from '../../src/core/logger.ts';
-import type { ReceiptMessage } from '../../src/mailbox/receipts.ts';
+import type { ReceiptMessage } from '../../src/mailbox/receipts/receipts.ts';
 import { SipReceiptSender } from '../../src/sip/receipt-sender.ts';
 import { ScriptedRequests } from './scripted-requests.ts';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { AddressOfRecord } from '../../src/core/address-of-record.ts';
 import { StoreUnavailable } from '../../src/mailbox/ports.ts';
-import type { Registration } from '../../src/mailbox/push-ports.ts';
+import type { Registration } from '../../src/mailbox/push/ports.ts';
 import type { Incoming } from '../../src/sip/agent.ts';
 import type { HeaderMap } from '../../src/sip/drachtio.ts';
 import { SipRefusal } from '../../src/sip/refusal.ts';

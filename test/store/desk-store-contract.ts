@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { AddressOfRecord } from '../../src/core/address-of-record.ts';
-import { DESK_LIMITS } from '../../src/mailbox/desk-limits.ts';
+import { DESK_LIMITS } from '../../src/mailbox/desk/limits.ts';
 import type { NewMessage, StoredMessage } from '../../src/mailbox/ports.ts';
 import { STORE_LIMITS } from '../../src/store/limits.ts';
 import type { Store } from '../../src/store/store.ts';

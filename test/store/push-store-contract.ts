@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { AddressOfRecord } from '../../src/core/address-of-record.ts';
-import type { Push, Registration } from '../../src/mailbox/push-ports.ts';
+import type { Push, Registration } from '../../src/mailbox/push/ports.ts';
 import { STORE_LIMITS } from '../../src/store/limits.ts';
 import type { Store } from '../../src/store/store.ts';
 import { ALICE, CAROL, ShiftedClock, openForTest, text } from './store-contract.ts';

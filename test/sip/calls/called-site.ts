@@ -5,7 +5,7 @@ import { hexToken, systemRandom } from '../../../src/core/random.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { startEngine } from '../../../src/engine/engine.ts';
-import type { PushTarget } from '../../../src/mailbox/push-delivery-ports.ts';
+import type { PushTarget } from '../../../src/mailbox/push/delivery-ports.ts';
 import type { SessionModeOptions } from '../../../src/mailbox/session-mode.ts';
 import { SessionMode } from '../../../src/mailbox/session-mode.ts';
 import type { MsrpEndpoint } from '../../../src/msrp/endpoint.ts';

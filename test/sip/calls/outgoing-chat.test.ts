@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { generate } from 'selfsigned';
-import type { CalledChat, PushTarget } from '../../../src/mailbox/push-delivery-ports.ts';
-import { CallFailed, NothingSent } from '../../../src/mailbox/push-delivery-ports.ts';
+import type { CalledChat, PushTarget } from '../../../src/mailbox/push/delivery-ports.ts';
+import { CallFailed, NothingSent } from '../../../src/mailbox/push/delivery-ports.ts';
 import { SendFailed, SessionClosed } from '../../../src/msrp/errors.ts';
 import type { IncomingCall } from '../../doubles/answering-phone.ts';
 import type { MsrpAnswerer } from '../../doubles/msrp-answerer.ts';
