@@ -1,11 +1,10 @@
 import { AddressOfRecord } from '../../core/address-of-record.ts';
-import { backoff } from '../../core/backoff.ts';
+import { ClaimedWork } from '../../core/claimed-work.ts';
 import type { Clock } from '../../core/clock.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
-import { Lookout } from '../../core/lookout.ts';
-import type { Counter, Gauge, Metrics } from '../../core/metrics.ts';
+import type { Counter, Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
 import { AuthorRows } from './author-rows.ts';
 import type { Receipt, ReceiptStore } from '../ports.ts';
@@ -88,110 +87,49 @@ type Outcome =
 class ReceiptWorker implements Receipts {
   readonly #options: ReceiptsOptions;
   readonly #outcomes: Counter;
-  readonly #inFlightGauge: Gauge;
   /** Authors nobody answered for: the silence of one does not hold up the others' receipts. */
   readonly #absent: Recently;
-  readonly #inFlight = new Map<number, Promise<void>>();
   readonly #rows = new AuthorRows();
-  readonly #lookout: Lookout;
-  #storeRestsUntil = 0;
-  #storeFailures = 0;
-  #settledIn = false;
-  #stopped: Promise<void> | undefined;
+  readonly #work: ClaimedWork<Receipt>;
 
   constructor(options: ReceiptsOptions) {
+    const { store, node, clock, metrics } = options;
     this.#options = options;
-    this.#lookout = new Lookout({
-      clock: options.clock,
-      look: () => this.#lookIntoStore(),
-      earliest: (lastLook, now) => this.#earliestLook(lastLook, now),
-      longestWait: RECEIPT_LIMITS.pollCeiling,
-    });
     const { awayFor: lasts, rememberedAuthors: most } = RECEIPT_LIMITS;
-    this.#absent = new Recently({ clock: options.clock, lasts, most });
-    this.#outcomes = options.metrics.counter(
+    this.#absent = new Recently({ clock, lasts, most });
+    this.#outcomes = metrics.counter(
       'receipts_total',
       'Tries to hand a receipt to its author, by what it tells and what came of it',
       ['status', 'outcome'],
     );
-    this.#inFlightGauge = options.metrics.gauge('receipts_in_flight', 'Receipts on their way to authors');
+    this.#work = new ClaimedWork({
+      ...options,
+      what: 'receipts',
+      source: {
+        claim: (until, now, limit) => store.claimReceipts({ node, until }, now, limit),
+        nextAt: () => store.nextReceiptAt(),
+        release: () => store.releaseReceipts(node),
+      },
+      limits: RECEIPT_LIMITS,
+      begin: (receipt, until) => this.#start(receipt, until),
+      gauge: metrics.gauge('receipts_in_flight', 'Receipts on their way to authors'),
+    });
   }
 
   wake(): void {
-    this.#lookout.lookNow();
+    this.#work.wake();
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
-    return this.#stopped;
-  }
-
-  async #stop(): Promise<void> {
-    const { clock, store, node, logger } = this.#options;
-    const quiet = async (): Promise<void> => {
-      await this.#lookout.stop();
-      await Promise.all(this.#inFlight.values());
-    };
-    const within = async (operation: string, work: Promise<void>): Promise<void> => {
-      try {
-        await withDeadline(clock, RECEIPT_LIMITS.stopDeadline, operation, work);
-      } catch (error) {
-        // What is in flight may be sent again, and a claim lapses by itself.
-        logger.warn({ error: describeError(error) }, 'receipts stop before they are through');
-      }
-    };
-    await within('sending receipts', quiet());
-    await within('freeing claims', store.releaseReceipts(node));
-  }
-
-  /** A clock that was put back must not make us wait until it is again what it was. */
-  #earliestLook(lastLook: number, now: number): number {
-    const { lookGap, storeBackoff } = RECEIPT_LIMITS;
-    return Math.max(
-      Math.min(lastLook + lookGap, now + lookGap),
-      Math.min(this.#storeRestsUntil, now + storeBackoff.ceiling),
-    );
-  }
-
-  /** Claims what is due and starts it; returns when to look again, epoch ms. Never rejects. */
-  async #lookIntoStore(): Promise<number> {
-    const { store, node, clock, random, logger } = this.#options;
-    const now = clock.now();
-    const ceiling = now + RECEIPT_LIMITS.pollCeiling;
-    try {
-      if (!this.#settledIn) await store.releaseReceipts(node);
-      this.#settledIn = true;
-      const room = RECEIPT_LIMITS.inFlight - this.#inFlight.size;
-      // Whatever comes back makes us look again.
-      if (room <= 0) return ceiling;
-      const until = now + RECEIPT_LIMITS.claim;
-      const claimed = await store.claimReceipts({ node, until }, now, room);
-      for (const receipt of claimed) this.#start(receipt, until);
-      const next = claimed.length < room ? await store.nextReceiptAt() : now;
-      this.#storeFailures = 0;
-      return Math.min(next ?? Infinity, ceiling);
-    } catch (error) {
-      this.#storeFailures++;
-      const rest = backoff(RECEIPT_LIMITS.storeBackoff, this.#storeFailures, random.fraction());
-      this.#storeRestsUntil = clock.now() + rest;
-      const level = this.#storeFailures === 1 ? 'warn' : 'debug';
-      logger[level]({ error: describeError(error) }, 'cannot look for receipts; trying again');
-      return this.#storeRestsUntil;
-    }
+    return this.#work.stop();
   }
 
   #start(receipt: Receipt, claimedUntil: number): void {
-    // Claimed while we stop: the claim is freed with all others. Claimed a second time: the first run settles it.
-    if (this.#stopped !== undefined || this.#inFlight.has(receipt.id)) return;
-    const run = this.#rows
-      .take(receipt.to, (letGo) => this.#run(receipt, claimedUntil, letGo))
-      .finally(() => {
-        this.#inFlight.delete(receipt.id);
-        this.#inFlightGauge.set(this.#inFlight.size);
-        this.wake();
-      });
-    this.#inFlight.set(receipt.id, run);
-    this.#inFlightGauge.set(this.#inFlight.size);
+    const key = String(receipt.id);
+    // Claimed a second time: the first run settles it.
+    if (this.#work.isStopping || this.#work.isInFlight(key)) return;
+    const run = this.#rows.take(receipt.to, (letGo) => this.#run(receipt, claimedUntil, letGo));
+    this.#work.track(key, run);
   }
 
   /** Tries one receipt and writes down what came of it. Never rejects. */
@@ -219,7 +157,7 @@ class ReceiptWorker implements Receipts {
     const { to, attempts, createdAt } = receipt;
     if (!mayTell) return 'not wanted';
     const now = clock.now();
-    if (this.#stopped !== undefined || now > claimedUntil - RECEIPT_LIMITS.attempt) return 'passed over';
+    if (this.#work.isStopping || now > claimedUntil - RECEIPT_LIMITS.attempt) return 'passed over';
     if (now - createdAt > RECEIPT_LIMITS.age) return 'too old';
     // Tries that nobody lived to count: each of their claims lapsed.
     if (attempts >= RECEIPT_LIMITS.attempts) return 'too often';
