@@ -167,10 +167,12 @@ export function expiryStoreContract(newUrl: () => Promise<string>): void {
 
     it('goes within the limit, those that are too old for longest first, however many', async () => {
       const many = STORE_LIMITS.sweepBatch * 2 + 10;
+      const now = clock.now();
       await Promise.all(
         Array.from({ length: many }, (_, i) =>
           store.deposit(
-            dying(many - i, {
+            dying(0, {
+              expiresAt: now + many - i,
               owner: AddressOfRecord.parse(`sip:u${i % 30}@example.test`),
               subject: String(i),
             }),

@@ -1,13 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { migrationSource } from '../../schema/migrations.ts';
-import type { Mariadb } from '../peers/mariadb.ts';
-import { startMariadb } from '../peers/mariadb.ts';
-import { releasedAfter } from '../peers/release.ts';
-import { requirePeer } from '../peers/require-peer.ts';
 import { beside, trueMailbox } from './beside.ts';
+import { onBothDatabases } from './both-databases.ts';
 import { quotaStoreContract } from './quota-store-contract.ts';
 import { retentionStoreContract } from './retention-store-contract.ts';
 import { scheduleStoreContract } from './schedule-store-contract.ts';
@@ -60,43 +54,7 @@ function upgradeContract(newUrl: () => Promise<string>): void {
   });
 }
 
-describe('mailboxes in SQLite', function () {
-  this.timeout(30_000);
-
-  let folder: string;
-  let files = 0;
-
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'text-mailbox-quota-'));
-  });
-
-  after(async () => {
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  const newUrl = (): Promise<string> => Promise.resolve(`sqlite:${folder}/${++files}.db`);
-
-  quotaStoreContract(newUrl);
-  scheduleStoreContract(newUrl);
-  retentionStoreContract(newUrl);
-  upgradeContract(newUrl);
-});
-
-describe('mailboxes in MariaDB', function () {
-  this.timeout(60_000);
-  requirePeer('mariadb');
-  const release = releasedAfter();
-
-  let mariadb: Mariadb;
-  let databases = 0;
-
-  before(async () => {
-    mariadb = await startMariadb();
-    release(() => mariadb.stop());
-  });
-
-  const newUrl = (): Promise<string> => mariadb.createDatabase(`quota_${++databases}`);
-
+onBothDatabases('mailboxes', (newUrl) => {
   quotaStoreContract(newUrl);
   scheduleStoreContract(newUrl);
   retentionStoreContract(newUrl);
