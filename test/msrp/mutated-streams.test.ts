@@ -114,6 +114,13 @@ async function feed(
   return { answered, taken };
 }
 
+/** How much the heap grows while something is done, bytes. */
+async function grownBy<T extends object>(work: () => Promise<T>): Promise<T & { growth: number }> {
+  const before = usedHeap();
+  const result = await work();
+  return { ...result, growth: usedHeap() - before };
+}
+
 describe('a hundred thousand mutated streams', () => {
   const { stackTraceLimit } = Error;
 
@@ -130,11 +137,13 @@ describe('a hundred thousand mutated streams', () => {
     const assembly = new Assembly();
     const random = seededRandom(4975);
     await feed(assembly, STREAMS / 20, random);
-    const heap = usedHeap();
-    const { answered, taken } = await feed(assembly, STREAMS, random);
+    const { growth, answered, taken } = await grownBy(() => feed(assembly, STREAMS, random));
     expect(assembly.clock.pendingTimers).to.equal(0);
     expect(assembly.room.taken).to.equal(0);
-    expect(usedHeap() - heap).to.be.below(HEAP_GROWTH);
+    // What the tests before left to be collected or compiled grows once; what is leaked grows each time.
+    const again =
+      growth < HEAP_GROWTH ? growth : (await grownBy(() => feed(assembly, STREAMS, random))).growth;
+    expect(again).to.be.below(HEAP_GROWTH);
     // They went deep enough to mean something.
     expect(taken).to.be.above(STREAMS / 10);
     expect(answered).to.be.above(STREAMS / 4);
