@@ -32,12 +32,12 @@ demo: $(BUILT) $(SQLITE) ## Play the whole story on this machine and show it
 test: .tested .checked ## Everything that is checked, against the real peers too
 
 .tested: $(BUILT) $(SQLITE) peers
-	@npm test --silent
+	@npm run --silent test:load; load=$$?; npm test --silent && exit $$load
 
-# Beside the tests, which wait for a peer most of the time.
+# Beside the tests, which wait for a peer most of the time, and behind them.
 .checked: $(PACKAGES)
-	@npm run --silent format:check
-	@npm run --silent lint
+	@nice npm run --silent format:check
+	@nice npm run --silent lint
 
 bench: $(BUILT) $(SQLITE) peers ## Measure, with the peers beside
 	@node dist/test/bench/main.js
