@@ -6,7 +6,7 @@ import { variableReference } from '../src/config.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const PAGE = readFileSync(join(ROOT, 'docs/msilo.md'), 'utf8');
 
-/** What msilo of Kamailio 5.6 has: its parameters, functions and statistics. */
+/** What msilo of Kamailio has, as its manual lists it: parameters, functions and statistics. */
 const MSILO = [
   ...[
     'db_url',
