@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AddressOfRecord } from '../core/address-of-record.ts';
 import type { Clock } from '../core/clock.ts';
-import { SendFailed, SessionClosed } from '../msrp/errors.ts';
+import { SessionClosed } from '../msrp/errors.ts';
 import type { MsrpSession, OutgoingMessage } from '../msrp/session.ts';
 import { DESK_LIMITS } from './desk/limits.ts';
 import { inPieces } from './desk/pieces.ts';
@@ -10,6 +10,7 @@ import type { PeerFormats } from './presentation.ts';
 import { presentNotice } from './presentation.ts';
 import type { StoredMessage } from './ports.ts';
 import { TextRefused } from './ports.ts';
+import { TextsInSession, messageIdOf } from './texts-in-session.ts';
 import { presentWithin } from './within-size.ts';
 
 export interface SessionVisitOptions {
@@ -25,8 +26,7 @@ export class SessionVisit implements Visit {
   shown: ShownList;
   readonly #options: SessionVisitOptions;
   readonly #session: () => MsrpSession;
-  /** Ends when the text that was cut into several messages last is delivered, or not. */
-  #cutText: Promise<unknown> | undefined;
+  readonly #texts = new TextsInSession((part, id) => this.#send(part, id));
   #tooLong = 0;
   #again = 0;
   #said = 0;
@@ -50,11 +50,12 @@ export class SessionVisit implements Visit {
   }
 
   async handOver(message: StoredMessage, again: boolean): Promise<void> {
-    try {
-      await this.#deliver(message, again);
-    } catch (error) {
-      throw isOfThisText(error) ? new TextRefused({ cause: error }) : error;
+    const parts = presentWithin(message, this.#options.peer);
+    if (parts === undefined) {
+      this.#tooLong++;
+      throw new TextRefused();
     }
+    await this.#texts.deliver(parts, messageIdOf(message, again ? ++this.#again : 0));
   }
 
   async say(words: string): Promise<void> {
@@ -64,29 +65,6 @@ export class SessionVisit implements Visit {
       const id = wordsId(this.#session().id, ++this.#said);
       await this.#send({ ...presentNotice(piece, context), successReport: false }, id);
     }
-  }
-
-  async #deliver(message: StoredMessage, again: boolean): Promise<void> {
-    const parts = presentWithin(message, this.#options.peer);
-    if (parts === undefined) {
-      this.#tooLong++;
-      throw new TextRefused();
-    }
-    // RFC 4975 §9: no two messages of a session have the same Message-ID.
-    const id = messageIdOf(message, again ? ++this.#again : 0);
-    const before = this.#cutText;
-    const [only, ...more] = parts;
-    if (only !== undefined && more.length === 0) {
-      await before;
-      await this.#send(only, id);
-      return;
-    }
-    // One text after the other, so that not all their parts wait at once.
-    const delivery = (before ?? Promise.resolve()).then(() =>
-      Promise.all(parts.map((part, index) => this.#send(part, `${id}-${index}`))),
-    );
-    this.#cutText = delivery.catch(() => undefined);
-    await delivery;
   }
 
   /**
@@ -112,17 +90,6 @@ function roomFor(empty: OutgoingMessage, { maxSize }: PeerFormats): number {
   return Math.max(DESK_LIMITS.leastPiece, maxSize - empty.content.length);
 }
 
-/** The same whenever the text is new, so that a client may know it again; RFC 4975 §9 gives an ident 32 characters. */
-function messageIdOf({ uniqueKey }: StoredMessage, again: number): string {
-  const named = again === 0 ? uniqueKey : `${uniqueKey}\n${again}`;
-  return createHash('sha256').update(named).digest('hex').slice(0, 24);
-}
-
 function wordsId(session: string, number: number): string {
   return createHash('sha256').update(`words\n${session}\n${number}`).digest('hex').slice(0, 24);
-}
-
-/** RFC 4975 §10: 400, 413 and 415 speak of the message, other codes of the session. */
-function isOfThisText(error: unknown): boolean {
-  return error instanceof SendFailed && [400, 413, 415].includes(error.status);
 }

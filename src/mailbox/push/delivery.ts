@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { AddressOfRecord } from '../../core/address-of-record.ts';
 import type { Clock } from '../../core/clock.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { readableText } from '../../im/text-line.ts';
-import { SendFailed } from '../../msrp/errors.ts';
 import { sipHeadersOf } from '../kept-headers.ts';
 import type { StoredMessage } from '../ports.ts';
 import { PagerDeliveryFailed, TextRefused } from '../ports.ts';
@@ -16,6 +14,7 @@ import { targetOf } from './identity.ts';
 import { PUSH_LIMITS } from './limits.ts';
 import { verdictOnMessage } from './policy.ts';
 import type { Registration } from './ports.ts';
+import { TextsInSession, messageIdOf } from '../texts-in-session.ts';
 import { presentWithin } from '../within-size.ts';
 
 export interface CourierOptions {
@@ -94,6 +93,7 @@ const PLAIN = 'text/plain;charset=utf-8';
 interface ChatRun {
   readonly target: PushTarget;
   readonly chat: Promise<CalledChat>;
+  readonly texts: TextsInSession;
   /** Never rejects. */
   readonly sent: Promise<unknown>[];
 }
@@ -111,8 +111,6 @@ export class ChatCourier implements Courier {
   readonly #mostCalls: number;
   #calls = 0;
   #run: ChatRun | undefined;
-  /** Ends with the text that was cut into several messages last. */
-  #cutText: Promise<unknown> = Promise.resolve();
   #failure: Error | undefined;
 
   /** @param mostCalls texts after as many calls are refused, from the first on that needs another */
@@ -126,7 +124,6 @@ export class ChatCourier implements Courier {
     const run = this.#runFor(message);
     if (run === undefined) return Promise.reject(new TextRefused());
     const delivery = this.#deliver(message, run).catch((cause: unknown) => {
-      if (isOfThisText(cause)) throw new TextRefused({ cause });
       const failure = cause instanceof Error ? cause : new Error(String(cause));
       if (!(failure instanceof TextRefused)) this.#failure ??= failure;
       throw failure;
@@ -160,7 +157,10 @@ export class ChatCourier implements Courier {
     const chat = this.#call(target, before);
     // Whoever delivers in it is told; there may be nobody.
     chat.catch(() => undefined);
-    this.#run = { target, chat, sent: [] };
+    const texts = new TextsInSession(async (part, messageId) => {
+      await (await chat).send({ ...part, messageId });
+    });
+    this.#run = { target, chat, texts, sent: [] };
     return this.#run;
   }
 
@@ -170,25 +170,12 @@ export class ChatCourier implements Courier {
     return await this.#caller.call(target);
   }
 
-  async #deliver(message: StoredMessage, { chat: called }: ChatRun): Promise<void> {
-    const chat = await called;
+  async #deliver(message: StoredMessage, { chat: called, texts }: ChatRun): Promise<void> {
+    const { peer } = await called;
     if (this.#failure !== undefined) throw this.#failure;
-    const parts = presentWithin(message, chat.peer);
+    const parts = presentWithin(message, peer);
     if (parts === undefined) throw new TextRefused();
-    const id = messageIdOf(message);
-    // One cut text after the other, and none overtakes it.
-    const before = this.#cutText;
-    const [only, ...more] = parts;
-    if (only !== undefined && more.length === 0) {
-      await before;
-      await chat.send({ ...only, messageId: id });
-      return;
-    }
-    const delivery = before.then(() =>
-      Promise.all(parts.map((part, index) => chat.send({ ...part, messageId: `${id}-${index}` }))),
-    );
-    this.#cutText = delivery.catch(() => undefined);
-    await delivery;
+    await texts.deliver(parts, messageIdOf(message));
   }
 
   async #hangUp({ chat, sent, target }: ChatRun): Promise<void> {
@@ -206,14 +193,4 @@ export class ChatCourier implements Courier {
       logger.info({ user: target.to.toString(), error: describeError(error) }, 'a call did not end well');
     }
   }
-}
-
-/** The same whenever the text is sent, so that a client may know it again; RFC 4975 §9 gives an ident 32 characters. */
-function messageIdOf({ uniqueKey }: StoredMessage): string {
-  return createHash('sha256').update(uniqueKey).digest('hex').slice(0, 24);
-}
-
-/** RFC 4975 §10: 400, 413 and 415 speak of the message, other codes of the session. */
-function isOfThisText(error: unknown): boolean {
-  return error instanceof SendFailed && [400, 413, 415].includes(error.status);
 }
