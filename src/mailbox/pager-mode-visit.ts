@@ -2,7 +2,7 @@ import type { AddressOfRecord } from '../core/address-of-record.ts';
 import { inPieces } from './desk/pieces.ts';
 import type { ShownList, Visit } from './desk/visit.ts';
 import type { PagerSender, StoredMessage } from './ports.ts';
-import { PagerDeliveryFailed, TextRefused } from './ports.ts';
+import { PagerDeliveryFailed, TextRefused, refusesThisText } from './ports.ts';
 import { presentAsLines } from './presentation.ts';
 
 /** What an owner who is reached by MESSAGE has before her, from one MESSAGE to the next. */
@@ -79,7 +79,6 @@ export class PagerVisit implements Visit {
   }
 }
 
-/** RFC 3261 §21.4: answers that speak of the body, not of the user. */
 function isOfThisText(error: unknown): boolean {
-  return error instanceof PagerDeliveryFailed && [400, 413, 415, 488, 513, 606].includes(error.status);
+  return error instanceof PagerDeliveryFailed && refusesThisText(error.status);
 }

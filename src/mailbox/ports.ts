@@ -226,6 +226,14 @@ export class StoreUnavailable extends MailboxError {
   }
 }
 
+/** RFC 3261 §21.4: answers that speak of the body, not of the user. */
+const OF_THE_BODY: ReadonlySet<number> = new Set([400, 413, 415, 488, 513, 606]);
+
+/** Whether a phone that gave this answer to a MESSAGE may take another one. */
+export function refusesThisText(status: number): boolean {
+  return OF_THE_BODY.has(status);
+}
+
 /** Why a text in a MESSAGE did not reach the owner's phone. */
 export class PagerDeliveryFailed extends MailboxError {
   /** The SIP status, or 0 when nobody answered. */

@@ -1,4 +1,5 @@
 import { backoff } from '../../core/backoff.ts';
+import { refusesThisText } from '../ports.ts';
 import { PUSH_LIMITS } from './limits.ts';
 import type { Push } from './ports.ts';
 
@@ -44,13 +45,10 @@ export function verdictOnCall(status: number): CallVerdict {
  */
 export type MessageVerdict = 'not this text' | 'no MESSAGE' | 'later';
 
-/** Answers that speak of the body. */
-const NOT_THIS_TEXT: ReadonlySet<number> = new Set([400, 413, 415, 488, 513, 606]);
-
 const NO_MESSAGE: ReadonlySet<number> = new Set([405, 501]);
 
 export function verdictOnMessage(status: number): MessageVerdict {
-  if (NOT_THIS_TEXT.has(status)) return 'not this text';
+  if (refusesThisText(status)) return 'not this text';
   return NO_MESSAGE.has(status) ? 'no MESSAGE' : 'later';
 }
 
