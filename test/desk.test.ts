@@ -5,6 +5,7 @@ import { es } from '../src/mailbox/phrases/es.ts';
 import { startForwardingProxy } from './doubles/forwarding-proxy.ts';
 import { JumpingClock } from './doubles/jumping-clock.ts';
 import { MenuSession } from './doubles/menu-session.ts';
+import { quiet } from './doubles/quiet.ts';
 import type { RunningApp } from './doubles/running-app.ts';
 import { runApp } from './doubles/running-app.ts';
 import type { PhoneDialog } from './doubles/sip-phone.ts';
@@ -129,6 +130,8 @@ describe('an owner’s commands', () => {
     await session.ask('remind in 5 minutes buy bread');
     expect((await session.ask('reminders'))[0]).to.match(/^1 .*: buy bread$/);
     await session.ask('bye');
+    await session.call.next('BYE');
+    await quiet(site, [alice]);
     clock.jump(5 * 60_000);
     await shows(light, '1/0');
     session.close();

@@ -6,13 +6,16 @@ import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
 import { AddressOfRecord } from '../src/core/address-of-record.ts';
+import type { Clock } from '../src/core/clock.ts';
 import { systemClock } from '../src/core/clock.ts';
 import { silentLogger } from '../src/core/logger.ts';
 import { noMetrics } from '../src/core/metrics.ts';
 import { systemRandom } from '../src/core/random.ts';
 import { openStore } from '../src/store/store.ts';
+import { JumpingClock } from './doubles/jumping-clock.ts';
 import type { ChatOptions } from './doubles/msrp-chat.ts';
 import { MsrpChat, chatOffer, pathOf } from './doubles/msrp-chat.ts';
+import { quiet } from './doubles/quiet.ts';
 import type { RunningApp } from './doubles/running-app.ts';
 import { runApp } from './doubles/running-app.ts';
 import type { PhoneDialog, PhoneMessage } from './doubles/sip-phone.ts';
@@ -76,8 +79,11 @@ describe('receipts, from the phone’s side', function () {
     for (const running of apps.splice(0).reverse()) await running.stop();
   });
 
-  async function run(environment: Readonly<Record<string, string>> = {}): Promise<void> {
-    app = await runApp(environment);
+  async function run(
+    environment: Readonly<Record<string, string>> = {},
+    clock: Clock = systemClock,
+  ): Promise<void> {
+    app = await runApp(environment, clock);
     apps.push(app);
   }
 
@@ -415,7 +421,7 @@ describe('receipts, from the phone’s side', function () {
       const dialog = await alice.dialog('SUBSCRIBE', ALICE, {
         Event: 'message-summary',
         Accept: 'application/simple-message-summary',
-        Expires: '600',
+        Expires: '3600',
       });
       return async (count) => {
         for (;;) if ((await dialog.next('NOTIFY')).body.includes(`Text-Message: ${count} `)) return;
@@ -423,11 +429,12 @@ describe('receipts, from the phone’s side', function () {
     }
 
     for (const [who, environment, headers] of [
-      ['its sender (Expires)', {}, { Expires: '1' }],
-      ['the operator (MESSAGE_TTL)', { MESSAGE_TTL: '1' }, {}],
+      ['its sender (Expires)', {}, { Expires: '600' }],
+      ['the operator (MESSAGE_TTL)', { MESSAGE_TTL: '600' }, {}],
     ] as const) {
       it(`tell that it failed, and the lamp goes out, when ${who} lets it live so long`, async () => {
-        await run(environment);
+        const clock = new JumpingClock();
+        await run(environment, clock);
         const [bob, alice] = [await phone(BOB), await phone(ALICE)];
         const shows = await lamp(alice);
         await bob.message(ALICE, asking('m-1', 'negative-delivery, positive-delivery'), {
@@ -435,6 +442,8 @@ describe('receipts, from the phone’s side', function () {
           ...headers,
         });
         await shows('1/0');
+        await quiet(app, [alice]);
+        clock.jump(601_000);
         await shows('0/0');
         expect((await receipt(bob, 'failed', 'm-1')).body).to.include('<delivery-notification>');
         expect((await fetchTexts(alice))[0]).to.equal('You have no new texts.');

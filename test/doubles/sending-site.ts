@@ -10,6 +10,7 @@ import { until } from '../peers/until.ts';
 import { fetchTexts } from './fetch-texts.ts';
 import { JumpingClock } from './jumping-clock.ts';
 import { MsrpChat, chatOffer, pathOf } from './msrp-chat.ts';
+import { quiet } from './quiet.ts';
 import type { RunningApp } from './running-app.ts';
 import { runApp } from './running-app.ts';
 import type { PhoneMessage } from './sip-phone.ts';
@@ -57,12 +58,7 @@ export class SendingSite {
 
   /** Puts the clock forward by `ms`, once nothing of the lamps is under way: what waits for an answer would wait in vain. */
   async jump(ms: number): Promise<void> {
-    // What a phone answered before, as to a NOTIFY, has arrived when this is answered.
-    for (const owner of this.#watching) await owner.request('OPTIONS', MAILBOX);
-    await until('every lamp to be published', 15_000, async () => {
-      const { behind, due } = await this.app.app.totals();
-      return behind + due === 0 ? true : undefined;
-    });
+    await quiet(this.app, this.#watching);
     this.clock.jump(ms);
   }
 
