@@ -15,10 +15,11 @@ import { TransactionTable } from './transaction/transaction-table.ts';
 import { createTransportLayer } from './transport/transport-layer.ts';
 import type {
   AttachedAddress,
-  Endpoint,
   ListenAddress,
+  LocalEndpoint,
   ReceivedMessage,
   TakeStream,
+  TlsSettings,
   TransportLayer,
 } from './transport/transport.ts';
 import { ClientSide } from './user-agent/client-side.ts';
@@ -34,15 +35,21 @@ import type { BinaryBodies } from './user-agent/upward.ts';
 export type {
   AttachedAddress,
   Endpoint,
+  HostPort,
   ListenAddress,
+  ListenProtocol,
+  LocalEndpoint,
   StreamEnds,
   TakeStream,
+  TlsSettings,
 } from './transport/transport.ts';
 export type { SipTimers } from './transaction/timers.ts';
 
 export interface EngineOptions {
   /** Where SIP is spoken. Port 0 takes any free one. */
   readonly listen: readonly ListenAddress[];
+  /** Needed for a TLS listener. */
+  readonly tls?: TlsSettings;
   /** TCP port for applications; keep it on loopback. Port 0 takes any free one. */
   readonly control: { readonly host: string; readonly port: number };
   /** What applications authenticate with. */
@@ -65,7 +72,7 @@ export interface EngineOptions {
 /** A running engine. */
 export interface Engine {
   /** What was really bound, and what was attached. */
-  readonly sip: readonly Endpoint[];
+  readonly sip: readonly LocalEndpoint[];
   readonly control: { readonly host: string; readonly port: number };
   /**
    * Counts a listener for WebSockets among ours (RFC 7118); it is the caller's, and shares its port with whatever else is
@@ -73,6 +80,11 @@ export interface Engine {
    * and every chunk read is the content of one. Applications that connect later are told of it.
    */
   readonly attach: (address: AttachedAddress) => TakeStream;
+  /**
+   * Takes another key and certificate for TLS connections from now on; those there are live on.
+   * @throws TransportError when they do not serve: the old ones stay
+   */
+  readonly renewCertificate: (tls: TlsSettings) => void;
   /** Ends everything at once: peers and applications are told nothing. */
   readonly close: () => Promise<void>;
 }
@@ -115,7 +127,13 @@ class RunningEngine {
     const timers = { ...DEFAULT_SIP_TIMERS, ...options.timers };
     this.#options = options;
     this.#identifiers = new Identifiers(random);
-    this.#transport = createTransportLayer({ listen: options.listen, clock, logger, metrics });
+    this.#transport = createTransportLayer({
+      listen: options.listen,
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+      clock,
+      logger,
+      metrics,
+    });
     this.#opening = new Opening(
       clock,
       () => this.#control.verbs.size > 0,
@@ -176,6 +194,7 @@ class RunningEngine {
       },
       control,
       attach: (address) => transport.attach(address),
+      renewCertificate: (tls) => transport.renewCertificate(tls),
       close: () => this.close(),
     };
   }

@@ -5,7 +5,14 @@ import { reach } from './addresses.ts';
 import { TRANSPORT_LIMITS } from './limits.ts';
 import type { TransportLimits } from './limits.ts';
 import { TcpTransport } from './tcp-transport.ts';
-import type { Flow, ListenAddress, TransportContext, TransportEvents, TransportLayer } from './transport.ts';
+import type {
+  Flow,
+  ListenAddress,
+  TlsSettings,
+  TransportContext,
+  TransportEvents,
+  TransportLayer,
+} from './transport.ts';
 import { TransportError, isWebSocket } from './transport.ts';
 import { UdpTransport } from './udp-transport.ts';
 import { WsTransport } from './ws-transport.ts';
@@ -14,6 +21,8 @@ type Transport = UdpTransport | TcpTransport | WsTransport;
 
 export interface TransportLayerOptions {
   readonly listen: readonly ListenAddress[];
+  /** Needed for a TLS listener. */
+  readonly tls?: TlsSettings;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -51,6 +60,7 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
       transports.push(transport);
       return (stream, ends) => transport.take(stream, ends);
     },
+    renewCertificate: () => undefined,
     close: async () => {
       closed = true;
       await Promise.all(transports.map((transport) => transport.close()));

@@ -8,16 +8,38 @@ import type { SipMessage } from '../message/sip-message.ts';
 import type { TransportLimits } from './limits.ts';
 
 /** What SIP is carried by here: RFC 3261 §18, and RFC 7118 for WebSockets, without and over TLS. */
-export type Protocol = 'udp' | 'tcp' | WebSocketProtocol;
+export type Protocol = ListenProtocol | WebSocketProtocol;
+
+/** What the engine listens for itself. */
+export type ListenProtocol = 'udp' | 'tcp' | 'tls';
 
 /** Clients connect to us and are reached by their connection alone (RFC 7118 §5). */
 export type WebSocketProtocol = 'ws' | 'wss';
 
 /** An address to listen on. Port 0 takes any free one. */
 export interface ListenAddress {
-  readonly protocol: 'udp' | 'tcp';
+  readonly protocol: ListenProtocol;
   readonly host: string;
   readonly port: number;
+  /** Where peers beyond a NAT reach this listener; a name or a numeric address. Port 0 is the one listened on. */
+  readonly advertised?: HostPort;
+}
+
+export interface HostPort {
+  /** IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Our side of TLS, and what is asked of the peers we connect to. All in PEM. */
+export interface TlsSettings {
+  /** Our certificate, then those that lead from it to its root. */
+  readonly cert: string;
+  readonly key: string;
+  /** Who vouches for peers we connect to; those that Node knows when it is not given. */
+  readonly ca?: string;
+  /** Whether a peer we connect to must show a valid certificate for the name it was looked up by; by default it must. */
+  readonly verifyPeers?: boolean;
 }
 
 /** A listener of the caller's, as bound. */
@@ -45,6 +67,21 @@ export interface Endpoint {
   readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
+}
+
+/** A listener as bound. */
+export interface LocalEndpoint extends Endpoint {
+  /** Where peers beyond a NAT reach it. */
+  readonly advertised?: HostPort;
+}
+
+/** Where something is to be sent. */
+export interface Target extends Endpoint {
+  /**
+   * The host of the URI that led here when it was a name, before SRV or NAPTR changed it (RFC 5922 §4): over TLS the peer is
+   * asked for by it, and its certificate must say it. Without it the certificate must say the address.
+   */
+  readonly domain?: string;
 }
 
 /** The way between us and one peer: a connection, or a UDP socket and a remote address. */
@@ -90,7 +127,7 @@ export interface TransportContext {
 /** All transports together. */
 export interface TransportLayer extends TransportEvents {
   /** What was really bound. */
-  readonly local: readonly Endpoint[];
+  readonly local: readonly LocalEndpoint[];
   start(): Promise<void>;
   /** Counts a listener of the caller's among ours, and takes its connections. */
   attach(address: AttachedAddress): TakeStream;
@@ -99,7 +136,9 @@ export interface TransportLayer extends TransportEvents {
    * The open connection to `target`, else a new one; for UDP the listening socket. Nobody is connected to by WebSocket.
    * @throws TransportError
    */
-  flowTo(target: Endpoint): Promise<Flow>;
+  flowTo(target: Target): Promise<Flow>;
+  /** Takes other keys and certificates for connections from now on. @throws TransportError when they do not serve */
+  renewCertificate(tls: TlsSettings): void;
 }
 
 /** Whether a peer is reached by the connection it made alone. */
