@@ -1,5 +1,6 @@
 import type { Figures, Part } from './bench.ts';
 import { Bench } from './bench.ts';
+import { engine } from './engine.ts';
 import { lampLatency } from './lamp-latency.ts';
 import { lampMillion } from './lamp-million.ts';
 import { lampPublish } from './lamp-publish.ts';
@@ -18,6 +19,7 @@ import { store } from './store.ts';
 
 const PARTS: Readonly<Record<string, Part>> = {
   parsers,
+  engine,
   store,
   msrp,
   'lamp-publish': lampPublish,

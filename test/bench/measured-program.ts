@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../doubles/package-root.ts';
 import { freePort } from '../peers/ports.ts';
 import { startProgram } from '../peers/process.ts';
-import type { Program } from '../peers/process.ts';
+import { cpuOf, memoryOf } from './process-cost.ts';
 
 /** The built program: `make` puts it there. */
 const PROGRAM = join(packageRoot, 'dist/src/main.js');
@@ -13,9 +12,6 @@ export const HIGHEST_RATE = '20000';
 
 /** ms; a million mailboxes are no excuse. */
 const READY_WITHIN = 60_000;
-
-/** proc(5) counts in ticks, of which Linux has 100 a second wherever programs can see it. */
-const TICK = 10;
 
 /** How PUBLISHes were answered since the start. */
 export interface PublishAnswers {
@@ -63,8 +59,8 @@ export async function startMeasured(environment: Readonly<Record<string, string>
   const { time } = JSON.parse(readyLine(program.stdout.text()) ?? '{}') as { time: number };
   return {
     readyAfter: time - startedAt,
-    cpu: () => cpuOf(program),
-    memory: () => memoryOf(program),
+    cpu: () => cpuOf(program.pid ?? 0),
+    memory: () => memoryOf(program.pid ?? 0),
     answers: async () => answersIn(await (await fetch(`http://127.0.0.1:${http}/metrics`)).text()),
     stop: async () => {
       await program.stop();
@@ -74,25 +70,6 @@ export async function startMeasured(environment: Readonly<Record<string, string>
 
 function readyLine(log: string): string | undefined {
   return log.split('\n').find((line) => line.includes('text-mailbox is ready'));
-}
-
-function proc(program: Program, file: string): string {
-  return readFileSync(`/proc/${program.pid ?? 0}/${file}`, 'latin1');
-}
-
-function cpuOf(program: Program): number {
-  const stat = proc(program, 'stat');
-  // The second field, the name, may hold blanks; the first after it is the third.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [user, system] = [fields[11], fields[12]];
-  return (Number(user) + Number(system)) * TICK;
-}
-
-function memoryOf(program: Program): { now: number; peak: number } {
-  const status = proc(program, 'status');
-  const megabytes = (name: string): number =>
-    Math.round(Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024);
-  return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') };
 }
 
 function answersIn(exposition: string): PublishAnswers {

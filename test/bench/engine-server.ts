@@ -1,0 +1,42 @@
+import type { Bench } from './bench.ts';
+import { Child } from './child.ts';
+import { startDrachtio } from './engine-drachtio.ts';
+
+/** Where an engine under load is reached: ports on 127.0.0.1. */
+export interface EngineUnderLoad {
+  readonly udp: number;
+  readonly tcp: number;
+  readonly control: number;
+}
+
+/** A SIP server, the application behind it, and the processes they are. */
+export interface ServedEngine {
+  readonly ports: EngineUnderLoad;
+  readonly enginePid: number;
+  readonly applicationPid: number;
+}
+
+export const SECRET = 'bench';
+
+/** The built-in engine with the trivial application, each in a process of its own. */
+export async function startServedEngine(
+  bench: Bench,
+  nodeOptions?: readonly string[],
+): Promise<ServedEngine> {
+  const engine = await bench.keep(Promise.resolve(Child.start('engine-process', nodeOptions)));
+  const ports = await engine.ask<EngineUnderLoad>(SECRET);
+  return { ports, enginePid: engine.pid, applicationPid: await startApplication(bench, ports.control) };
+}
+
+/** A real drachtio-server with the same application. @param binary path of the server */
+export async function startServedDrachtio(bench: Bench, binary: string): Promise<ServedEngine> {
+  const { ports, pid, stop } = await startDrachtio(binary, SECRET);
+  await bench.keep(Promise.resolve({ stop }));
+  return { ports, enginePid: pid, applicationPid: await startApplication(bench, ports.control) };
+}
+
+async function startApplication(bench: Bench, control: number): Promise<number> {
+  const application = await bench.keep(Promise.resolve(Child.start('engine-application-process')));
+  await application.ask({ control, secret: SECRET });
+  return application.pid;
+}
