@@ -1,4 +1,4 @@
-import type { Endpoint } from './transport.ts';
+import type { Endpoint, HostPort, LocalEndpoint, Protocol } from './transport.ts';
 
 const MAPPED = '::ffff:';
 
@@ -12,6 +12,22 @@ export function mapped(address: string): string {
   return address.includes(':') ? address : MAPPED + address;
 }
 
+/** RFC 4007 §11: the zone of a link-local address means something on this machine alone, and nothing in a message. */
+export function withoutZone(address: string): string {
+  const zone = address.indexOf('%');
+  return zone === -1 ? address : address.slice(0, zone);
+}
+
+/** A listener as the system bound it. */
+export function boundAt(
+  protocol: Protocol,
+  { address, port }: { readonly address: string; readonly port: number },
+  advertised: HostPort | undefined,
+): LocalEndpoint {
+  if (advertised === undefined) return { protocol, address, port };
+  return { protocol, address, port, advertised: { ...advertised, port: advertised.port || port } };
+}
+
 /**
  * How well a listener at `local` serves to send to `target`: 0 not at all, more is better. A UDP socket sends from the
  * address it is bound to, so one on loopback reaches no one outside; a new TCP connection picks its own.
@@ -20,7 +36,7 @@ export function reach(local: Endpoint, target: Endpoint): number {
   if (local.protocol !== target.protocol) return 0;
   const everywhere = local.address === '::' || local.address === '0.0.0.0';
   const sameVersion = local.address.includes(':') === target.address.includes(':');
-  const least = local.protocol === 'tcp' ? 1 : 0;
+  const least = local.protocol === 'udp' ? 0 : 1;
   if (!sameVersion) return local.address === '::' ? 1 : least;
   if (everywhere) return 3;
   return isLoopback(local.address) === isLoopback(target.address) ? 4 : isLoopback(local.address) ? least : 2;

@@ -1,6 +1,7 @@
 import type { SipHeaders } from '../message/sip-message.ts';
 import { splitList } from '../message/split-list.ts';
 import { formatVia, parseVia } from '../message/via.ts';
+import { withoutZone } from './addresses.ts';
 import type { Endpoint } from './transport.ts';
 
 /**
@@ -10,15 +11,16 @@ import type { Endpoint } from './transport.ts';
  * @throws MalformedVia
  */
 export function stampTopVia(headers: SipHeaders, source: Endpoint): void {
+  const address = withoutZone(source.address);
   const [top = '', ...rest] = splitList(headers.get('Via') ?? '');
   const via = parseVia(top);
   const wantsPort = via.params.has('rport');
-  const named = via.host === source.address;
+  const named = via.host === address;
   if (named && !wantsPort && !via.params.has('received')) return;
   const params = new Map(via.params);
   if (wantsPort) params.set('rport', String(source.port));
   // RFC 3581 §4: with rport, `received` is there even when it says the same as sent-by.
-  if (wantsPort || !named) params.set('received', source.address);
+  if (wantsPort || !named) params.set('received', address);
   else params.delete('received');
   headers.replaceFirst('Via', [formatVia({ ...via, params }), ...rest].join(', '));
 }

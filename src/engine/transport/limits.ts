@@ -4,7 +4,7 @@ export const TRANSPORT_LIMITS = {
   udpBuffer: 4 * 1024 * 1024,
   /** Datagrams the kernel would not take yet; beyond it they are dropped, as the network would. */
   udpQueued: 8 * 1024 * 1024,
-  /** Open TCP connections of one listener, both ways together and those being made; one more is refused. */
+  /** Open TCP or TLS connections of one listener, both ways together and those being made; one more is refused. */
   connections: 2_000,
   /** Bytes waiting for one peer that does not read; then its connection is closed. */
   queuedPerConnection: 2 * 1024 * 1024,
@@ -18,8 +18,12 @@ export const TRANSPORT_LIMITS = {
   idle: 10 * 60 * 1000,
   /** After an answer that ends a connection, how long the peer may take to read it. */
   linger: 2_000,
-  /** How long a connection of ours may take to be made. */
+  /** How long a connection of ours may take to be made, over TLS with its handshake. */
   connect: 5_000,
+  /** How long the TLS handshake of a connection that came may take. */
+  handshake: 10_000,
+  /** TLS handshakes of one listener that are not done; with one more the oldest is cut off. They are no connections yet. */
+  handshakes: 250,
 } as const;
 
 /** The limits of one transport layer; tests and operators may set others. */

@@ -4,7 +4,9 @@ import type { Metrics } from '../../core/metrics.ts';
 import { reach } from './addresses.ts';
 import { TRANSPORT_LIMITS } from './limits.ts';
 import type { TransportLimits } from './limits.ts';
-import { TcpTransport } from './tcp-transport.ts';
+import { TCP_SOCKETS } from './stream-sockets.ts';
+import { StreamTransport } from './stream-transport.ts';
+import { TlsSockets } from './tls-sockets.ts';
 import type {
   Flow,
   ListenAddress,
@@ -17,7 +19,7 @@ import { TransportError, isWebSocket } from './transport.ts';
 import { UdpTransport } from './udp-transport.ts';
 import { WsTransport } from './ws-transport.ts';
 
-type Transport = UdpTransport | TcpTransport | WsTransport;
+type Transport = UdpTransport | StreamTransport | WsTransport;
 
 export interface TransportLayerOptions {
   readonly listen: readonly ListenAddress[];
@@ -31,7 +33,7 @@ export interface TransportLayerOptions {
 
 /** All listeners of one engine. The owner sets the handlers before it starts them. */
 export function createTransportLayer(options: TransportLayerOptions): TransportLayer {
-  const { listen, clock, logger, metrics } = options;
+  const { listen, tls, clock, logger, metrics } = options;
   const received = metrics.counter('sip_received_total', 'SIP messages received', ['protocol']);
   const malformed = metrics.counter(
     'sip_malformed_total',
@@ -39,6 +41,7 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
     ['protocol', 'status'],
   );
   const transports: Transport[] = [];
+  const secure: TlsSockets[] = [];
   let closed = false;
   const layer: TransportLayer = {
     onMessage: () => undefined,
@@ -60,7 +63,9 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
       transports.push(transport);
       return (stream, ends) => transport.take(stream, ends);
     },
-    renewCertificate: () => undefined,
+    renewCertificate: (renewed) => {
+      for (const sockets of secure) sockets.renew(renewed);
+    },
     close: async () => {
       closed = true;
       await Promise.all(transports.map((transport) => transport.close()));
@@ -110,7 +115,23 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
     metrics,
     limits: { ...TRANSPORT_LIMITS, ...options.limits },
   };
-  const open = (address: ListenAddress): Promise<UdpTransport | TcpTransport> =>
-    address.protocol === 'udp' ? UdpTransport.open(address, context) : TcpTransport.open(address, context);
+  const open = async (address: ListenAddress): Promise<UdpTransport | StreamTransport> => {
+    const ipv6Only = leavesIPv4(address, listen);
+    if (address.protocol === 'udp') return await UdpTransport.open(address, ipv6Only, context);
+    if (address.protocol === 'tcp') return await StreamTransport.open(TCP_SOCKETS, address, ipv6Only, context);
+    if (tls === undefined) throw new TransportError('a TLS listener needs key and certificate');
+    const sockets = new TlsSockets(tls, context);
+    secure.push(sockets);
+    return await StreamTransport.open(sockets, address, ipv6Only, context);
+  };
   return layer;
+}
+
+/** `[::]` takes IPv4 too, unless another listener has that port of it. */
+function leavesIPv4({ protocol, host, port }: ListenAddress, all: readonly ListenAddress[]): boolean {
+  return (
+    host.includes(':') &&
+    port !== 0 &&
+    all.some((other) => other.protocol === protocol && other.port === port && !other.host.includes(':'))
+  );
 }

@@ -2,14 +2,14 @@ import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIP } from 'node:net';
-import { mapped, unmapped } from './addresses.ts';
+import { boundAt, mapped, unmapped } from './addresses.ts';
 import { deliverDatagram } from './deliver.ts';
-import type { Endpoint, Flow, ListenAddress, TransportContext } from './transport.ts';
+import type { Endpoint, Flow, ListenAddress, LocalEndpoint, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
 
 /** One UDP socket and the address of a peer. */
 class UdpFlow implements Flow {
-  readonly local: Endpoint;
+  readonly local: LocalEndpoint;
   readonly remote: Endpoint;
   readonly #transport: UdpTransport;
 
@@ -26,15 +26,14 @@ class UdpFlow implements Flow {
 
 /** SIP over one UDP socket (RFC 3261 §18). */
 export class UdpTransport {
-  readonly local: Endpoint;
+  readonly local: LocalEndpoint;
   readonly #socket: Socket;
   readonly #context: TransportContext;
   #closed = false;
 
-  private constructor(socket: Socket, context: TransportContext) {
+  private constructor(socket: Socket, { advertised }: ListenAddress, context: TransportContext) {
     const { logger, limits } = context;
-    const { address, port } = socket.address();
-    this.local = { protocol: 'udp', address, port };
+    this.local = boundAt('udp', socket.address(), advertised);
     this.#socket = socket;
     this.#context = context;
     socket.on('message', (bytes, remote) => this.#receive(bytes, remote));
@@ -46,10 +45,16 @@ export class UdpTransport {
   }
 
   /** @throws TransportError when the address cannot be had */
-  static async open({ host, port }: ListenAddress, context: TransportContext): Promise<UdpTransport> {
+  static async open(
+    listen: ListenAddress,
+    ipv6Only: boolean,
+    context: TransportContext,
+  ): Promise<UdpTransport> {
+    const { host, port } = listen;
     const { udpBuffer } = context.limits;
     const socket = createSocket({
       type: host.includes(':') ? 'udp6' : 'udp4',
+      ipv6Only,
       recvBufferSize: udpBuffer,
       sendBufferSize: udpBuffer,
     });
@@ -60,7 +65,7 @@ export class UdpTransport {
       socket.close();
       throw new TransportError(`cannot listen on udp:${host}:${port}`, { cause });
     }
-    return new UdpTransport(socket, context);
+    return new UdpTransport(socket, listen, context);
   }
 
   flowTo(remote: Endpoint): Flow {

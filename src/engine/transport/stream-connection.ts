@@ -6,8 +6,8 @@ import { StreamFramer } from './stream-framer.ts';
 import type { Endpoint, Flow, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
 
-/** One TCP connection that carries SIP, whoever opened it. */
-export class TcpConnection implements Flow {
+/** One TCP connection that carries SIP, over TLS or not, whoever opened it. */
+export class StreamConnection implements Flow {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly #socket: Socket;
@@ -24,7 +24,7 @@ export class TcpConnection implements Flow {
     socket: Socket,
     ends: { readonly local: Endpoint; readonly remote: Endpoint },
     context: TransportContext,
-    onClosed: (connection: TcpConnection) => void,
+    onClosed: (connection: StreamConnection) => void,
   ) {
     this.local = ends.local;
     this.remote = ends.remote;
@@ -36,6 +36,7 @@ export class TcpConnection implements Flow {
     this.#idle = clock.after(limits.idle, () => this.#checkIdle());
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('end', () => this.#closeInTime());
     socket.on('close', () => {
       for (const timer of [this.#idle, this.#arrival, this.#linger]) timer?.cancel();
       onClosed(this);
@@ -100,7 +101,16 @@ export class TcpConnection implements Flow {
   #endAfterAnswer(error: Error): void {
     this.#sender.blame(error);
     this.#socket.end();
-    this.#linger = this.#context.clock.after(this.#context.limits.linger, () => this.#socket.destroy());
+    this.#closeInTime();
+  }
+
+  /*
+   * A peer that ends its side has ended the connection: answers take another one (RFC 3261 §18.2.2). What was written before
+   * is given time to be read.
+   */
+  #closeInTime(): void {
+    const { clock, limits } = this.#context;
+    this.#linger ??= clock.after(limits.linger, () => this.#socket.destroy());
   }
 
   #checkIdle(): void {

@@ -1,0 +1,199 @@
+import { once } from 'node:events';
+import type { Server, Socket } from 'node:net';
+import { withDeadline } from '../../core/deadline.ts';
+import { describeError } from '../../core/errors.ts';
+import type { Counter, Gauge } from '../../core/metrics.ts';
+import { boundAt, unmapped } from './addresses.ts';
+import { StreamConnection } from './stream-connection.ts';
+import type { StreamSockets } from './stream-sockets.ts';
+import type { Endpoint, Flow, ListenAddress, LocalEndpoint, Target, TransportContext } from './transport.ts';
+import { TransportError } from './transport.ts';
+
+/** SIP over TCP or TLS: one listener, and the connections that came to it or that we made (RFC 3261 §18). */
+export class StreamTransport {
+  readonly local: LocalEndpoint;
+  readonly #sockets: StreamSockets;
+  readonly #server: Server;
+  readonly #context: TransportContext;
+  readonly #connections = new Set<StreamConnection>();
+  /** The newest by remote address and port, and by the name it was made for. */
+  readonly #byTarget = new Map<string, StreamConnection>();
+  readonly #connecting = new Map<string, Promise<StreamConnection>>();
+  /** Sockets of connections that are not made yet. */
+  readonly #unmade = new Set<Socket>();
+  readonly #open: Gauge;
+  readonly #refused: Counter;
+  #closed = false;
+  /** Whether the last one that came was refused: a flood is logged once. */
+  #refusing = false;
+
+  private constructor(
+    sockets: StreamSockets,
+    server: Server,
+    { advertised }: ListenAddress,
+    context: TransportContext,
+  ) {
+    const bound = server.address();
+    if (bound === null || typeof bound === 'string') throw new TransportError('no address was bound');
+    this.local = boundAt(sockets.protocol, bound, advertised);
+    this.#sockets = sockets;
+    this.#server = server;
+    this.#context = context;
+    this.#open = context.metrics.gauge('sip_connections', 'SIP connections open, by listener', ['listener']);
+    this.#refused = context.metrics.counter(
+      'sip_connections_refused_total',
+      'SIP connections refused because there were too many',
+    );
+    server.on('error', (error) =>
+      context.logger.warn({ local: this.local, error: error.message }, 'SIP listener'),
+    );
+  }
+
+  /**
+   * @param ipv6Only whether a listener on all IPv6 addresses leaves those of IPv4 to another
+   * @throws TransportError when the address cannot be had
+   */
+  static async open(
+    sockets: StreamSockets,
+    listen: ListenAddress,
+    ipv6Only: boolean,
+    context: TransportContext,
+  ): Promise<StreamTransport> {
+    let transport: StreamTransport | undefined;
+    const server = sockets.createServer({
+      admits: (socket) => transport !== undefined && transport.#admits(socket),
+      ready: (socket) => (transport === undefined ? socket.destroy() : transport.#accept(socket)),
+    });
+    const { protocol, host, port } = listen;
+    try {
+      server.listen({ port, host, ipv6Only });
+      await once(server, 'listening');
+    } catch (cause) {
+      throw new TransportError(`cannot listen on ${protocol}:${host}:${port}`, { cause });
+    }
+    transport = new StreamTransport(sockets, server, listen, context);
+    return transport;
+  }
+
+  /** Connections there are now, and being made. */
+  get size(): number {
+    return this.#connections.size + this.#unmade.size;
+  }
+
+  /** The connection there is to `target`. */
+  openFlow(target: Target): Flow | undefined {
+    const connection = this.#byTarget.get(this.#keyOf(target));
+    return connection?.usable === true ? connection : undefined;
+  }
+
+  /** The connection there is to `target`, else a new one. @throws TransportError */
+  async flowTo(target: Target): Promise<Flow> {
+    const open = this.openFlow(target);
+    if (open !== undefined) return open;
+    const key = this.#keyOf(target);
+    let underWay = this.#connecting.get(key);
+    if (underWay === undefined) {
+      underWay = this.#connect(target).finally(() => this.#connecting.delete(key));
+      this.#connecting.set(key, underWay);
+    }
+    return await underWay;
+  }
+
+  /** Ends everything at once. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#sockets.close();
+    for (const socket of this.#unmade) socket.destroy(new Error('the transport was closed'));
+    for (const connection of this.#connections) connection.close();
+    await closed;
+  }
+
+  async #connect(target: Target): Promise<StreamConnection> {
+    if (this.#closed) throw new TransportError('the transport is closed');
+    const { clock, limits, logger } = this.#context;
+    if (this.size >= limits.connections) {
+      throw new TransportError('no room for another connection');
+    }
+    const { protocol, address, port } = target;
+    const socket = this.#sockets.connect(target);
+    this.#unmade.add(socket);
+    // One that breaks in the moment it is made has nobody else who listens yet.
+    socket.on('error', () => undefined);
+    try {
+      await withDeadline(clock, limits.connect, 'connecting', once(socket, this.#sockets.connectedEvent));
+      if (socket.destroyed) throw new TransportError('the connection broke');
+    } catch (cause) {
+      socket.destroy();
+      logger.info({ target, error: describeError(cause) }, 'SIP peer not reached');
+      throw new TransportError(`cannot connect to ${protocol}:${address}:${port}`, { cause });
+    } finally {
+      this.#unmade.delete(socket);
+    }
+    return this.#keep(socket, { protocol, address, port }, this.#keyOf(target));
+  }
+
+  #admits({ remoteAddress }: Socket): boolean {
+    const { limits, logger } = this.#context;
+    const full = this.size >= limits.connections;
+    if (full && !this.#refusing) {
+      logger.warn({ from: remoteAddress, open: this.size }, 'SIP connections are refused: too many');
+    }
+    this.#refusing = full;
+    if (full) this.#refused.add();
+    return !full && !this.#closed;
+  }
+
+  #accept(socket: Socket): void {
+    const { remoteAddress, remotePort } = socket;
+    // Others may have come while a TLS handshake took its time.
+    const full = this.size >= this.#context.limits.connections;
+    if (full) this.#refused.add();
+    if (full || this.#closed || remoteAddress === undefined || remotePort === undefined) {
+      socket.destroy();
+      return;
+    }
+    const { protocol } = this.#sockets;
+    this.#keep(socket, { protocol, address: unmapped(remoteAddress), port: remotePort });
+  }
+
+  #keep(socket: Socket, remote: Endpoint, madeFor?: string): StreamConnection {
+    const keys = new Set([keyOf(remote), ...(madeFor === undefined ? [] : [madeFor])]);
+    // The port is the listener's: that is where a peer reaches us again.
+    const local: LocalEndpoint = {
+      ...this.local,
+      address: unmapped(socket.localAddress ?? this.local.address),
+    };
+    const connection = new StreamConnection(socket, { local, remote }, this.#context, (closed) => {
+      this.#connections.delete(closed);
+      for (const key of keys) if (this.#byTarget.get(key) === closed) this.#byTarget.delete(key);
+      this.#count();
+    });
+    this.#connections.add(connection);
+    for (const key of keys) this.#byTarget.set(key, connection);
+    this.#count();
+    return connection;
+  }
+
+  /**
+   * RFC 5923 §5: a request takes the connection that is there to its address and port, whoever made it. Where a certificate
+   * counts and a name was asked for, only one that was made for that name will do: nobody speaks for a domain by being at
+   * its address.
+   */
+  #keyOf(target: Target): string {
+    const { domain } = target;
+    return this.#sockets.verifiesNames && domain !== undefined
+      ? `${keyOf(target)} ${domain.toLowerCase()}`
+      : keyOf(target);
+  }
+
+  #count(): void {
+    this.#open.set(this.#connections.size, { listener: `${this.local.address}:${this.local.port}` });
+  }
+}
+
+function keyOf({ address, port }: Endpoint): string {
+  return `${address} ${port}`;
+}
