@@ -1,0 +1,46 @@
+import { RunningEngine, SECRET } from '../running-engine.ts';
+
+/** A server of drachtio's control protocol, ready for applications. */
+export interface Server {
+  readonly control: { readonly host: string; readonly port: number };
+  readonly secret: string;
+  close(): Promise<void>;
+}
+
+/** Whose table it is, and how to get it. */
+export interface ServerUnderTest {
+  readonly name: string;
+  readonly kind: 'engine' | 'drachtio-server';
+  start(): Promise<Server>;
+}
+
+const engine: ServerUnderTest = {
+  name: 'the engine',
+  kind: 'engine',
+  start: async () => {
+    const running = await RunningEngine.start();
+    return { control: running.engine.control, secret: SECRET, close: () => running.close() };
+  },
+};
+
+/** The engine, and each drachtio-server of this machine that DRACHTIO_SERVERS (`host:port,…`) names. */
+export function serversUnderTest(): ServerUnderTest[] {
+  const named = (process.env['DRACHTIO_SERVERS'] ?? '').split(',').filter((each) => each.trim() !== '');
+  const secret = process.env['DRACHTIO_SECRET'] ?? 'cymru';
+  return [
+    engine,
+    ...named.map((text): ServerUnderTest => {
+      const { hostname, port } = new URL(`tcp://${text.trim()}`);
+      return {
+        name: `the drachtio-server at ${text.trim()}`,
+        kind: 'drachtio-server',
+        start: () =>
+          Promise.resolve({
+            control: { host: hostname, port: Number(port) },
+            secret,
+            close: () => Promise.resolve(),
+          }),
+      };
+    }),
+  ];
+}
