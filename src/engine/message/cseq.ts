@@ -7,9 +7,9 @@ export class MalformedCSeq extends MailboxError {
   }
 }
 
-/** RFC 3261 §20.16: CSeq = 1*DIGIT LWS Method; the number is below 2**32. @throws MalformedCSeq */
+/** RFC 3261 §20.16: CSeq = 1*DIGIT LWS Method; zeros may lead the number, which is below 2**32. @throws MalformedCSeq */
 export function parseCSeq(text: string): { sequence: number; method: string } {
-  const match = /^\s*(\d{1,10})\s+(\S+)\s*$/.exec(text);
+  const match = /^\s*0*(\d{1,10})\s+(\S+)\s*$/.exec(text);
   const sequence = Number(match?.[1]);
   if (match?.[2] === undefined || sequence >= 2 ** 32) throw new MalformedCSeq(text);
   return { sequence, method: match[2] };

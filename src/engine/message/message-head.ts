@@ -33,7 +33,12 @@ export type StartLine =
  */
 const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 const VERSION = /^SIP\/(\d+\.\d+)$/i;
-const STATUS_LINE = /^SIP\/(\d+\.\d+) (\d{3})(?: (.*))?$/is;
+const STATUS_LINE = /^SIP\/(\d+\.\d+) (\d{3})(?: ([^\r\0]*))?$/i;
+/**
+ * Where header lines could be read in two ways: a CR that ends no line does end one for others, and a NUL ends a string for
+ * some. §25.1 has neither in a value, but for the NUL behind a backslash in a quoted string.
+ */
+const AMBIGUOUS = /\r(?!\n)|(?<!\\)\0/;
 const BLANK_LINE = Buffer.from('\r\n\r\n');
 const [TAB, LF, CR, SPACE] = [0x09, 0x0a, 0x0d, 0x20];
 
@@ -57,6 +62,7 @@ export function readHead(section: Buffer): MessageHead {
   const entries: [name: string, value: string][] = [];
   let at = lineEnd(text, 0);
   const startLine = readStartLine(withoutCr(text, 0, at));
+  if (AMBIGUOUS.test(text.slice(at))) flaw ??= { status: 400, reason: 'Bad Header Line' };
   while (at < text.length) {
     const start = at + 1;
     if (start === text.length) break;

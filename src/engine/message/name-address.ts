@@ -19,8 +19,8 @@ export class MalformedNameAddress extends MailboxError {
 
 const QUOTED = /^\s*"((?:[^"\\]|\\.)*)"\s*<([^<>]*)>(.*)$/s;
 const BRACKETED = /^([^"<]*)<([^<>]*)>(.*)$/s;
-/** §20: without brackets a semicolon begins the header's parameters. */
-const BARE = /^\s*([A-Za-z][A-Za-z0-9+.-]*:[^\s;<>"]+)\s*(;.*)?$/s;
+/** §20: without brackets a semicolon begins the header's parameters, and the URI holds no comma and no question mark. */
+const BARE = /^\s*([A-Za-z][A-Za-z0-9+.-]*:[^\s;,?<>"]+)\s*(;.*)?$/s;
 
 /** @throws MalformedNameAddress */
 export function parseNameAddress(text: string): NameAddress {

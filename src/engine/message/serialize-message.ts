@@ -2,7 +2,7 @@ import type { SipMessage } from './sip-message.ts';
 
 /**
  * Writes a message. Content-Length is counted in bytes of the body and comes last; no value can end its own line, whatever
- * the application put into it.
+ * the application put into it; a NUL is written in a quoted string alone, behind its backslash (§25.1).
  */
 export function serializeMessage(message: SipMessage): Buffer {
   const startLine =
@@ -21,8 +21,9 @@ export function serializeMessage(message: SipMessage): Buffer {
   return bytes;
 }
 
-const BREAKS = /[\r\n\0]/;
+const BREAKS = /[\r\n]|(?<!\\)\0/;
+const BREAK_RUNS = /(?:[\r\n]|(?<!\\)\0)+/g;
 
 function oneLine(value: string): string {
-  return BREAKS.test(value) ? value.replace(/[\r\n\0]+/g, ' ') : value;
+  return BREAKS.test(value) ? value.replace(BREAK_RUNS, ' ') : value;
 }

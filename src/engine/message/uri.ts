@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { MailboxError } from '../../core/errors.ts';
 
 /** RFC 3261 §19.1.1: a SIP or SIPS URI taken apart. Escapes stay as they are. */
@@ -21,8 +22,8 @@ export class MalformedUri extends MailboxError {
 }
 
 /*
- * §25.1: SIP-URI = "sip:" [ userinfo "@" ] hostport uri-parameters [ headers ]. The userinfo may hold ";" "?" and "/", so
- * the last "@" before the host parts it.
+ * §25.1: SIP-URI = "sip:" [ userinfo "@" ] hostport uri-parameters [ headers ]. The userinfo may hold ";" "?" and "/", and
+ * no "@" stands anywhere but behind it: of two nobody could say which names the host.
  */
 const URI =
   /^(sips?):(?:([^@\s<>"]*)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?((?:;[^?\s<>]*)?)(?:\?(\S*))?$/i;
@@ -30,18 +31,28 @@ const URI =
 /** @throws MalformedUri */
 export function parseUri(text: string): SipUri {
   const match = URI.exec(text.trim());
-  const host = match?.[3];
+  const host = match?.[3] === undefined ? undefined : bareHost(match[3]);
   if (match === null || host === undefined) throw new MalformedUri(text);
   const port = match[4] === undefined ? undefined : Number(match[4]);
   if (port !== undefined && port > 65_535) throw new MalformedUri(text);
   return {
     scheme: match[1]?.toLowerCase() === 'sips' ? 'sips' : 'sip',
     ...(match[2] === undefined ? {} : { user: match[2] }),
-    host: host.replace(/^\[|\]$/g, ''),
+    host,
     ...(port === undefined ? {} : { port }),
     params: parseParams(match[5] ?? ''),
     headers: match[6] ?? '',
   };
+}
+
+/**
+ * A host without the brackets of an IPv6 reference; undefined when what is between them is no address. RFC 5118 §4.10: the
+ * grammar of RFC 3261 lets some write `2001:db8:::192.0.2.1`, where two colons are meant.
+ */
+export function bareHost(host: string): string | undefined {
+  if (!host.startsWith('[')) return host;
+  const address = host.slice(1, -1).replace(':::', '::');
+  return isIPv6(address) ? address : undefined;
 }
 
 /** `;a=b;c` as a map, names in lower case; quoted values keep their quotes. */

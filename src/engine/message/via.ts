@@ -1,5 +1,5 @@
 import { MailboxError } from '../../core/errors.ts';
-import { formatHostPort, formatParams, parseParams } from './uri.ts';
+import { bareHost, formatHostPort, formatParams, parseParams } from './uri.ts';
 
 /** RFC 3261 §20.42 */
 export interface Via {
@@ -18,23 +18,32 @@ export class MalformedVia extends MailboxError {
   }
 }
 
-/** via-parm = sent-protocol LWS sent-by *( SEMI via-params ); blanks are allowed around the slashes and the colon. */
+/**
+ * via-parm = sent-protocol LWS sent-by *( SEMI via-params ); blanks are allowed around the slashes and the colon, and the
+ * transport is any token.
+ */
 const VIA =
-  /^\s*SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9-]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?:\s*:\s*(\d{1,5}))?\s*(;.*)?$/is;
+  /^\s*SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?:\s*:\s*(\d{1,5}))?\s*(;.*)?$/is;
+
+/** A parameter that is none. What routes the answer is not guessed at; a lone semicolon at the end does no harm. */
+const EMPTY_PARAMETER = /;\s*;/;
 
 /** @throws MalformedVia */
 export function parseVia(text: string): Via {
   const match = VIA.exec(text);
-  const host = match?.[2];
+  const host = match?.[2] === undefined ? undefined : bareHost(match[2]);
   const port = match?.[3] === undefined ? undefined : Number(match[3]);
-  if (match?.[1] === undefined || host === undefined || (port !== undefined && port > 65_535)) {
+  const params = match?.[4] ?? '';
+  const readable =
+    host !== undefined && (port === undefined || port <= 65_535) && !EMPTY_PARAMETER.test(params);
+  if (match?.[1] === undefined || !readable) {
     throw new MalformedVia(text);
   }
   return {
     transport: match[1].toUpperCase(),
-    host: host.replace(/^\[|\]$/g, ''),
+    host,
     ...(port === undefined ? {} : { port }),
-    params: parseParams(match[4] ?? ''),
+    params: parseParams(params),
   };
 }
 

@@ -27,7 +27,7 @@ const others = fc.array(
 );
 const uri = fc
   .tuple(fc.constantFrom('sip', 'sips', 'tel', 'urn'), token)
-  .map(([scheme, rest]) => `${scheme}:${rest}`);
+  .map(([scheme, rest]) => `${scheme}:${rest}${scheme.startsWith('sip') ? '@example.test' : ''}`);
 const body = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
 
 const headers = (method: string): fc.Arbitrary<SipHeaders> =>
