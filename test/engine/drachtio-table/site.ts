@@ -68,6 +68,8 @@ export class Site {
 
   /** A peer that talks to the server; over UDP it can be called as well. */
   async peer(protocol: RawProtocol = 'udp'): Promise<RawSipClient> {
+    // Where the server listens is told to applications alone.
+    if (this.#hostPorts === '') await this.application();
     return this.#adopt(await RawSipClient.connect(protocol, this.port(protocol)));
   }
 
