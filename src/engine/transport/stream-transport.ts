@@ -59,10 +59,10 @@ export class StreamTransport {
     ipv6Only: boolean,
     context: TransportContext,
   ): Promise<StreamTransport> {
-    let transport: StreamTransport | undefined;
+    // Nobody comes before it is listened, and then there is a transport.
     const server = sockets.createServer({
-      admits: (socket) => transport !== undefined && transport.#admits(socket),
-      ready: (socket) => (transport === undefined ? socket.destroy() : transport.#accept(socket)),
+      admits: (socket) => transport.#admits(socket),
+      ready: (socket) => transport.#accept(socket),
     });
     const { protocol, host, port } = listen;
     try {
@@ -71,7 +71,7 @@ export class StreamTransport {
     } catch (cause) {
       throw new TransportError(`cannot listen on ${protocol}:${host}:${port}`, { cause });
     }
-    transport = new StreamTransport(sockets, server, listen, context);
+    const transport = new StreamTransport(sockets, server, listen, context);
     return transport;
   }
 

@@ -118,7 +118,8 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
   const open = async (address: ListenAddress): Promise<UdpTransport | StreamTransport> => {
     const ipv6Only = leavesIPv4(address, listen);
     if (address.protocol === 'udp') return await UdpTransport.open(address, ipv6Only, context);
-    if (address.protocol === 'tcp') return await StreamTransport.open(TCP_SOCKETS, address, ipv6Only, context);
+    if (address.protocol === 'tcp')
+      return await StreamTransport.open(TCP_SOCKETS, address, ipv6Only, context);
     if (tls === undefined) throw new TransportError('a TLS listener needs key and certificate');
     const sockets = new TlsSockets(tls, context);
     secure.push(sockets);

@@ -1,52 +1,30 @@
-import { networkInterfaces } from 'node:os';
-import type { Endpoint, Protocol } from '../transport/transport.ts';
+import { withoutZone } from '../transport/addresses.ts';
+import type { Endpoint, HostPort, LocalEndpoint, Protocol } from '../transport/transport.ts';
 import type { Way } from './compose-request.ts';
+import { Networks } from './networks.ts';
 
 const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::', '']);
 
 /** Under which address peers reach us. */
 export class LocalAddresses {
-  readonly #transport: { readonly local: readonly Endpoint[] };
-  readonly #interfaces: readonly {
-    readonly address: string;
-    readonly internal: boolean;
-    readonly v6: boolean;
-  }[];
+  readonly #transport: { readonly local: readonly LocalEndpoint[] };
+  readonly #networks: Networks;
 
   /** @param transport knows what was really bound, once it was */
-  constructor(transport: { readonly local: readonly Endpoint[] }) {
+  constructor(transport: { readonly local: readonly LocalEndpoint[] }, networks = new Networks()) {
     this.#transport = transport;
-    this.#interfaces = Object.values(networkInterfaces()).flatMap((addresses) =>
-      (addresses ?? []).map(({ address, internal, family }) => ({
-        address,
-        internal,
-        v6: family === 'IPv6',
-      })),
-    );
+    this.#networks = networks;
   }
 
   listensOn(protocol: Protocol): boolean {
     return this.#transport.local.some((endpoint) => endpoint.protocol === protocol);
   }
 
-  /** The listener a peer at `remote` answers to: a connection of ours has another port than we listen on. */
-  reachedBy(local: Endpoint, remote: Endpoint): Endpoint {
-    const sameProtocol = this.#transport.local.filter(({ protocol }) => protocol === remote.protocol);
-    const listener =
-      sameProtocol.find(({ address, port }) => address === local.address && port === local.port) ??
-      sameProtocol.find(({ address }) => address === local.address) ??
-      sameProtocol.find(({ address }) => WILDCARDS.has(address)) ??
-      sameProtocol[0] ??
-      local;
-    if (!WILDCARDS.has(listener.address)) return listener;
-    const address = WILDCARDS.has(local.address) ? this.#towards(remote) : local.address;
-    return { ...listener, address };
-  }
-
   /** What requests and responses say of us on the way between `local` and `remote`. */
   way(local: Endpoint, remote: Endpoint, branch: string): Way {
-    const { protocol, address, port } = this.reachedBy(local, remote);
-    const hostPort = hostPortOf(address, port);
+    const { protocol } = remote;
+    const { host, port } = this.#reachedBy(local, remote);
+    const hostPort = hostPortOf(host, port);
     // RFC 7118 §5.2.2: the parameter of a URI says `ws` for both, Via tells them apart.
     const transport = protocol === 'udp' ? '' : `;transport=${protocol === 'wss' ? 'ws' : protocol}`;
     return {
@@ -57,23 +35,55 @@ export class LocalAddresses {
     };
   }
 
-  /** `tcp/127.0.0.1:5060,udp/[::1]:5060` */
+  /** `tcp/127.0.0.1:5060,udp/[::1]:5060`, those that are advertised as they are advertised. */
   describe(): string {
     return [...this.#transport.local]
       .sort((a, b) => a.protocol.localeCompare(b.protocol))
-      .map(({ protocol, address, port }) => `${protocol}/${hostPortOf(address, port)}`)
+      .map(({ protocol, address, port, advertised }) => {
+        const shown = advertised ?? { host: address, port };
+        return `${protocol}/${hostPortOf(shown.host, shown.port)}`;
+      })
       .join(',');
   }
 
-  /** Bound to every address, we name one that the peer is likely to reach. */
-  #towards({ address }: Endpoint): string {
-    const v6 = address.includes(':');
-    const loopback = v6 ? address === '::1' : address.startsWith('127.');
-    const candidates = this.#interfaces.filter((each) => each.v6 === v6 && each.internal === loopback);
-    return candidates[0]?.address ?? (v6 ? '::1' : '127.0.0.1');
+  /**
+   * Where a peer reaches the listener of the way: beyond a NAT by what is advertised, within by what was bound. Bound to every
+   * address, we name one that the peer is likely to reach.
+   */
+  #reachedBy(local: Endpoint, remote: Endpoint): HostPort {
+    const { address, port, advertised } = this.#listenerOf(local, remote.protocol);
+    if (advertised !== undefined && !this.#networks.isInside(remote.address, advertised.host)) {
+      return advertised;
+    }
+    if (!WILDCARDS.has(address)) return { host: address, port };
+    return {
+      host: WILDCARDS.has(local.address) ? this.#networks.towards(remote.address) : local.address,
+      port,
+    };
+  }
+
+  /** A connection of ours has another port than we listen on, and one that came to a wildcard another address. */
+  #listenerOf(local: Endpoint, protocol: Protocol): LocalEndpoint {
+    const listeners = this.#transport.local.filter((each) => each.protocol === protocol);
+    let best: LocalEndpoint = local;
+    let fit = -1;
+    for (const listener of listeners) {
+      const candidate = fitness(listener, local);
+      if (candidate > fit) [best, fit] = [listener, candidate];
+    }
+    return best;
   }
 }
 
-function hostPortOf(address: string, port: number): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+/** How likely it is that a flow with this local end belongs to the listener. */
+function fitness({ address, port }: Endpoint, local: Endpoint): number {
+  const samePort = port === local.port ? 10 : 0;
+  if (address === local.address) return samePort + 4;
+  const sameVersion = address.includes(':') === local.address.includes(':');
+  if (WILDCARDS.has(address)) return samePort + (sameVersion ? 3 : address === '0.0.0.0' ? 0 : 2);
+  return samePort + (sameVersion ? 1 : 0);
+}
+
+function hostPortOf(host: string, port: number): string {
+  return host.includes(':') ? `[${withoutZone(host)}]:${port}` : `${host}:${port}`;
 }

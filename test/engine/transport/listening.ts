@@ -11,6 +11,7 @@ import type {
   ListenAddress,
   Protocol,
   ReceivedMessage,
+  TlsSettings,
   TransportLayer,
 } from '../../../src/engine/transport/transport.ts';
 import { FakeClock } from '../../doubles/fake-clock.ts';
@@ -35,12 +36,14 @@ export interface Listening {
 export async function listen(
   addresses: readonly ListenAddress[],
   limits: Partial<TransportLimits> = {},
+  tls?: TlsSettings,
 ): Promise<Listening> {
   const clock = new FakeClock();
   const counted: string[] = [];
   const debugged: string[] = [];
   const layer = createTransportLayer({
     listen: addresses,
+    ...(tls === undefined ? {} : { tls }),
     clock: clock satisfies Clock,
     logger: { ...silentLogger, debug: (_fields, message) => debugged.push(message) },
     metrics: countingMetrics(counted),
