@@ -60,10 +60,14 @@ function checkDatagram({ bytes, stated: { datagram } }: TortureMessage): void {
 }
 
 /** A value as its reader has it, with plain objects for maps; 'refused' when the reader refuses it. */
-function read(reader: () => { readonly params?: ReadonlyMap<string, string> }): unknown {
+function read(reader: () => object): unknown {
   try {
-    const value = reader();
-    return value.params === undefined ? value : { ...value, params: Object.fromEntries(value.params) };
+    return Object.fromEntries(
+      Object.entries(reader()).map(([key, value]) => [
+        key,
+        value instanceof Map ? Object.fromEntries(value) : value,
+      ]),
+    );
   } catch (error) {
     const named = [MalformedUri, MalformedVia, MalformedNameAddress, MalformedCSeq];
     if (named.some((kind) => error instanceof kind)) return 'refused';
@@ -75,7 +79,7 @@ const NAME_ADDRESSES: ReadonlySet<string> = new Set(['To', 'From', 'Contact', 'R
 
 function takenApart(message: SipMessage, name: string): unknown {
   if (name === 'uri') return read(() => parseUri(message.kind === 'request' ? message.uri : ''));
-  if (name === 'CSeq') return read(() => ({ ...parseCSeq(message.headers.get('CSeq') ?? '') }));
+  if (name === 'CSeq') return read(() => parseCSeq(message.headers.get('CSeq') ?? ''));
   const values = message.headers.all(name);
   if (name !== 'Via' && !NAME_ADDRESSES.has(name)) return values;
   const each = values.map((value) =>
