@@ -8,7 +8,11 @@ import type { Application, SipCommand } from './control/application.ts';
 import { ControlServer } from './control/control-server.ts';
 import { DialogTable } from './dialog/dialog-table.ts';
 import { MalformedMessage } from './message/malformed-message.ts';
+import { AnswerCache } from './targets/answer-cache.ts';
+import { nameService } from './targets/host-resolver.ts';
+import type { HostResolver } from './targets/host-resolver.ts';
 import { resolveTarget } from './targets/resolve-target.ts';
+import { Setbacks } from './targets/setbacks.ts';
 import { DEFAULT_SIP_TIMERS } from './transaction/timers.ts';
 import type { SipTimers } from './transaction/timers.ts';
 import { TransactionTable } from './transaction/transaction-table.ts';
@@ -23,13 +27,14 @@ import type {
   TransportLayer,
 } from './transport/transport.ts';
 import { ClientSide } from './user-agent/client-side.ts';
+import { Farewells } from './user-agent/farewells.ts';
 import { HeldNotifies } from './user-agent/held-notifies.ts';
 import { Identifiers } from './user-agent/identifiers.ts';
 import { LocalAddresses } from './user-agent/local-addresses.ts';
 import { Opening } from './user-agent/opening.ts';
 import { answerMalformed } from './user-agent/malformed.ts';
 import { ServerSide } from './user-agent/server-side.ts';
-import type { Surroundings } from './user-agent/surroundings.ts';
+import type { ReturnedRequests, Surroundings } from './user-agent/surroundings.ts';
 import type { BinaryBodies } from './user-agent/upward.ts';
 
 export type {
@@ -43,6 +48,7 @@ export type {
   TakeStream,
   TlsSettings,
 } from './transport/transport.ts';
+export type { HostResolver, PointerRecord, ServiceRecord } from './targets/host-resolver.ts';
 export type { SipTimers } from './transaction/timers.ts';
 
 export interface EngineOptions {
@@ -55,6 +61,23 @@ export interface EngineOptions {
   /** What applications authenticate with. */
   readonly secret: string;
   readonly timers?: Partial<SipTimers>;
+  /**
+   * Option tags of the SIP extensions all applications understand: a request that requires another is refused 420
+   * (RFC 3261 §8.2.2.3). Unset: applications judge for themselves. `100rel` is refused in any case.
+   */
+  readonly extensions?: readonly string[];
+  /** What becomes of a request of an application's that a proxy sends back here; 'refuse' by default. */
+  readonly returned?: ReturnedRequests;
+  /**
+   * SIP URI of the proxy that requests outside of dialogs go by, as the first of their route (RFC 3261 §8.1.2); with `;lr`
+   * it gets them as they are, without it is taken for a strict router. A request for which an application names a `proxy`
+   * goes there instead, and one with a route of its own takes that.
+   */
+  readonly outboundProxy?: string;
+  /** DNS servers, `address` or `address:port`, for all questions; those of the machine, and its /etc/hosts, when not given. */
+  readonly dnsServers?: readonly string[];
+  /** Answers the questions of RFC 3263 in the place of DNS. */
+  readonly resolver?: HostResolver;
   /**
    * How a received body that is not valid UTF-8 (or holds NUL) reaches the application, whose client decodes frames as
    * UTF-8: 'base64', the default, sends it in base64 under `Content-Transfer-Encoding: base64`; 'raw' sends the bytes
@@ -116,9 +139,11 @@ class RunningEngine {
   readonly #identifiers: Identifiers;
   readonly #addresses: LocalAddresses;
   readonly #held: HeldNotifies;
+  readonly #farewells: Farewells;
   readonly #client: ClientSide;
   readonly #server: ServerSide;
   readonly #opening: Opening;
+  readonly #answers: AnswerCache;
   #reporting: Timer | undefined;
   #closed = false;
 
@@ -127,6 +152,7 @@ class RunningEngine {
     const timers = { ...DEFAULT_SIP_TIMERS, ...options.timers };
     this.#options = options;
     this.#identifiers = new Identifiers(random);
+    this.#answers = new AnswerCache(nameService(options.dnsServers), clock);
     this.#transport = createTransportLayer({
       listen: options.listen,
       ...(options.tls === undefined ? {} : { tls: options.tls }),
@@ -172,13 +198,29 @@ class RunningEngine {
       identifiers: this.#identifiers,
       addresses: this.#addresses,
       binaryBodies,
-      resolve: (uri) => resolveTarget(uri),
+      extensions:
+        options.extensions === undefined
+          ? undefined
+          : new Set(options.extensions.map((tag) => tag.toLowerCase())),
+      returned: options.returned ?? 'refuse',
+      resolve: (uri) =>
+        resolveTarget(uri, {
+          resolver: options.resolver ?? this.#answers,
+          random,
+          local: this.#transport.local,
+        }),
+      setbacks: new Setbacks(clock),
+      outboundProxy: options.outboundProxy,
     };
     this.#held = new HeldNotifies(clock, (arrival) => this.#server.takeEarlyNotify(arrival));
-    this.#client = new ClientSide(surroundings, this.#held);
-    this.#server = new ServerSide(surroundings, this.#held, metrics, (dialog, reason) =>
-      this.#client.hangUp(dialog, reason),
-    );
+    this.#farewells = new Farewells(clock);
+    this.#client = new ClientSide(surroundings, this.#held, this.#farewells);
+    this.#server = new ServerSide(surroundings, {
+      held: this.#held,
+      asking: this.#client,
+      farewells: this.#farewells,
+      metrics,
+    });
   }
 
   async start(): Promise<Engine> {
@@ -205,7 +247,9 @@ class RunningEngine {
     this.#reporting?.cancel();
     this.#opening.close();
     this.#held.close();
+    this.#farewells.close();
     this.#client.close();
+    this.#answers.close();
     this.#dialogs.closeAll();
     this.#transactions.abandonAll();
     await this.#control.close();
@@ -241,7 +285,6 @@ class RunningEngine {
     if (this.#closed) return;
     this.#server.applicationGone(application);
     this.#client.applicationGone(application);
-    this.#dialogs.closeOwnedBy(application);
   }
 
   #report(): void {

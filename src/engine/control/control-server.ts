@@ -13,7 +13,9 @@ export class ControlServer {
   readonly #owner: Omit<ApplicationOwner, 'listening'>;
   readonly #applications = new Set<Application>();
   readonly #connected: Gauge;
-  readonly #turns = new Map<string, number>();
+  /** When each application had its last turn, by verb: those that never had one come first. */
+  readonly #turns = new Map<string, WeakMap<Application, number>>();
+  #turn = 0;
   #listening = (): string => '';
 
   constructor(
@@ -42,16 +44,23 @@ export class ControlServer {
     await once(this.#server, 'close');
   }
 
-  /** Whose turn it is among the applications that want `verb` and can take a request now. */
-  next(verb: string): Application | undefined {
-    const candidates: Application[] = [];
+  /**
+   * Whose turn it is among the applications that want `verb` and can take a request now: who has waited longest, so that
+   * the turns stay even while applications come, go and are busy.
+   * @param except is passed over
+   */
+  next(verb: string, except?: Application): Application | undefined {
+    const turns = this.#turns.get(verb);
+    let chosen: Application | undefined;
+    let earliest = Infinity;
     for (const application of this.#applications) {
-      if (application.ready && application.verbs.has(verb) && !application.busy) candidates.push(application);
+      if (!application.ready || !application.verbs.has(verb)) continue;
+      if (application === except || application.busy) continue;
+      const turn = turns?.get(application) ?? 0;
+      if (turn < earliest) [chosen, earliest] = [application, turn];
     }
-    if (candidates.length < 2) return candidates[0];
-    const turn = this.#turns.get(verb) ?? 0;
-    this.#turns.set(verb, (turn + 1) % Number.MAX_SAFE_INTEGER);
-    return candidates[turn % candidates.length];
+    if (chosen !== undefined) this.#tookTurn(verb, chosen);
+    return chosen;
   }
 
   /** Any application wants `verb`, be it busy. */
@@ -69,6 +78,12 @@ export class ControlServer {
       if (application.ready) for (const verb of application.verbs) verbs.add(verb);
     }
     return verbs;
+  }
+
+  #tookTurn(verb: string, application: Application): void {
+    const turns = this.#turns.get(verb) ?? new WeakMap<Application, number>();
+    turns.set(application, ++this.#turn);
+    this.#turns.set(verb, turns);
   }
 
   #accept(socket: Socket): void {

@@ -1,7 +1,7 @@
 import { parseCSeq } from '../message/cseq.ts';
-import { parseNameAddress } from '../message/name-address.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { tagOf } from '../transaction/match.ts';
+import { planRoute, uriOf } from './route-set.ts';
 
 /** What both ends of a dialog agree on (RFC 3261 §12). */
 export interface DialogState {
@@ -61,7 +61,8 @@ const TARGET_REFRESH: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCR
 
 /**
  * RFC 3261 §12.2.2: the state after a request of the peer. 'out-of-order' when its CSeq is not above the last one's;
- * ACK has the number of its INVITE and CANCEL none of its own.
+ * ACK has the number of its INVITE and CANCEL none of its own. A new Contact counts from here on, and no longer when the
+ * request is refused: see {@link refusedRefresh}.
  */
 export function afterRequest(state: DialogState, request: SipRequest): DialogState | 'out-of-order' {
   if (request.method === 'ACK' || request.method === 'CANCEL') return state;
@@ -69,6 +70,12 @@ export function afterRequest(state: DialogState, request: SipRequest): DialogSta
   if (state.remoteSequence !== undefined && sequence <= state.remoteSequence) return 'out-of-order';
   const target = TARGET_REFRESH.has(request.method) ? contactUri(request) : undefined;
   return { ...state, remoteSequence: sequence, remoteTarget: target ?? state.remoteTarget };
+}
+
+/** RFC 6141 §4: a request that moved the peer's Contact from `former` and was refused has moved nothing. */
+export function refusedRefresh(state: DialogState, request: SipRequest, former: string): DialogState {
+  if (!TARGET_REFRESH.has(request.method) || contactUri(request) !== state.remoteTarget) return state;
+  return { ...state, remoteTarget: former };
 }
 
 /** RFC 3261 §12.2.1.2: a 2xx to a request of ours that may move the peer's Contact does so. */
@@ -90,7 +97,7 @@ export interface NextRequest {
 /** RFC 3261 §12.2.1.1. An ACK repeats the number of its INVITE, which the caller gives. */
 export function nextRequest(state: DialogState, method: string, sequence?: number): NextRequest {
   const number = sequence ?? state.localSequence + 1;
-  const { uri, routes, nextHop } = routed(state);
+  const { uri, routes, nextHop } = planRoute(state.remoteTarget, state.routeSet);
   return {
     state: sequence === undefined ? { ...state, localSequence: number } : state,
     uri,
@@ -105,28 +112,8 @@ export function nextRequest(state: DialogState, method: string, sequence?: numbe
   };
 }
 
-/*
- * RFC 3261 §12.2.1.1: a first proxy without `lr` is a strict router of RFC 2543: it takes the Request-URI's place, and
- * the peer's Contact goes to the end of the route.
- */
-function routed({ remoteTarget, routeSet }: DialogState): { uri: string; routes: string[]; nextHop: string } {
-  const [first, ...rest] = routeSet;
-  if (first === undefined) return { uri: remoteTarget, routes: [], nextHop: remoteTarget };
-  const proxy = uriOf(first) ?? first;
-  if (/;lr(?=[;?=]|$)/i.test(proxy)) return { uri: remoteTarget, routes: [...routeSet], nextHop: proxy };
-  return { uri: proxy, routes: [...rest, `<${remoteTarget}>`], nextHop: proxy };
-}
-
 /** The URI of the first Contact; undefined when there is none that can be read. */
 export function contactUri(message: SipRequest | SipResponse): string | undefined {
   const contact = message.headers.all('Contact')[0];
   return contact === undefined ? undefined : uriOf(contact);
-}
-
-function uriOf(nameAddress: string): string | undefined {
-  try {
-    return parseNameAddress(nameAddress).uri;
-  } catch {
-    return undefined;
-  }
 }

@@ -40,6 +40,10 @@ export class DialogTable {
   }
 
   open({ kind, fromTag, owner, flow, state, idle }: NewDialog): Dialog {
+    const tags = tagsKey(state.callId, state.localTag, state.remoteTag);
+    // Tags an application chose twice: the dialog that had them cannot be told from this one any more.
+    const namesake = this.#byTags.get(tags);
+    if (namesake !== undefined) this.close(namesake);
     const dialog: Dialog = {
       id: this.#freeId(fieldSafe(`${state.callId};from-tag=${fromTag}`), state.localTag),
       kind,
@@ -50,12 +54,13 @@ export class DialogTable {
       acknowledgement: undefined,
       unacknowledged: undefined,
       inviting: false,
-      invited: false,
+      invited: undefined,
+      parting: undefined,
       lapsesAt: 0,
       lapse: undefined,
       doomed: undefined,
     };
-    this.#byTags.set(tagsKey(state.callId, state.localTag, state.remoteTag), dialog);
+    this.#byTags.set(tags, dialog);
     this.#byId.set(dialog.id, dialog);
     this.keep(dialog, idle);
     return dialog;
@@ -113,15 +118,24 @@ export class DialogTable {
     dialog.accepted = undefined;
     dialog.acknowledgement = undefined;
     dialog.unacknowledged = undefined;
+    dialog.parting = undefined;
+    // RFC 3261 §15.1.2: what the peer still asked in it is answered.
+    const { invited } = dialog;
+    dialog.invited = undefined;
+    invited?.refuse(487);
   }
 
-  /** Drops what belonged to an application that is gone. */
-  closeOwnedBy(owner: Application): void {
-    for (const dialog of [...this.#byTags.values()]) if (dialog.owner === owner) this.close(dialog);
+  /** What belongs to an application. */
+  ownedBy(owner: Application): Dialog[] {
+    return [...this.#byTags.values()].filter((dialog) => dialog.owner === owner);
   }
 
+  /** Drops them all; no peer is told. */
   closeAll(): void {
-    for (const dialog of [...this.#byTags.values()]) this.close(dialog);
+    for (const dialog of [...this.#byTags.values()]) {
+      dialog.invited = undefined;
+      this.close(dialog);
+    }
   }
 
   #judge(dialog: Dialog): void {

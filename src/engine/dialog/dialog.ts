@@ -25,8 +25,10 @@ export interface Dialog {
     { readonly sequence: number; readonly credentials: readonly (readonly [string, string])[] } | undefined;
   /** An INVITE of ours is in progress. */
   inviting: boolean;
-  /** An INVITE of the peer is in progress. */
-  invited: boolean;
+  /** An INVITE of the peer is in progress; answers it when the dialog ends before the application does. */
+  invited: { readonly refuse: (status: number) => void } | undefined;
+  /** Our BYE, which waits for the ACK to our 2xx; sends it. */
+  parting: (() => void) | undefined;
   /** Milliseconds since the Unix epoch. */
   lapsesAt: number;
   lapse: Timer | undefined;

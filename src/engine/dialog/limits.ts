@@ -6,6 +6,14 @@ export const DIALOG_LIMITS = {
   inviteIdle: 12 * 3_600_000,
   /** A subscription outlives its Expires by this much, for its last NOTIFY, ms. */
   subscriptionGrace: 300_000,
+  /** Callees of one forked INVITE, beside the first, that are acknowledged and put down; more are left alone. */
+  forks: 32,
+  /** Calls of applications that are gone, which wait for their BYE; more are left to the peers' own timers. */
+  farewells: 50_000,
+  /** So many requests and answers go out for an application that is gone, each {@link farewellInterval}. */
+  farewellsAtOnce: 200,
+  /** ms; with the number above 10,000 a second. */
+  farewellInterval: 20,
   /** Expires of a subscription that names none, seconds. */
   subscriptionExpires: 3_600,
   /** Longest Expires believed, seconds. */

@@ -39,8 +39,9 @@ export class ClientTransaction implements MachineHost {
   readonly key: string;
   readonly flow: Flow;
   readonly request: SipRequest;
+  /** Who sent it. */
+  readonly user: ClientTransactionUser;
   readonly #bytes: Buffer;
-  readonly #user: ClientTransactionUser;
   readonly #surroundings: ClientTransactionSurroundings;
   readonly #runner: MachineRunner<Event>;
   #response: SipResponse | undefined;
@@ -58,7 +59,7 @@ export class ClientTransaction implements MachineHost {
     this.flow = flow;
     this.request = request;
     this.#bytes = bytes;
-    this.#user = user;
+    this.user = user;
     this.#surroundings = surroundings;
     const invite = request.method === 'INVITE';
     const machine: AnyMachine = invite ? INVITE_CLIENT : NON_INVITE_CLIENT;
@@ -108,13 +109,13 @@ export class ClientTransaction implements MachineHost {
         }
         return;
       case 'pass':
-        if (this.#response !== undefined) this.#user.responded(this.#response);
+        if (this.#response !== undefined) this.user.responded(this.#response);
         return;
       case 'report-timeout':
-        this.#user.timedOut();
+        this.user.timedOut();
         return;
       case 'report-failure':
-        this.#user.failed();
+        this.user.failed();
         return;
       case 'send-trying':
         return;
@@ -147,9 +148,22 @@ function acknowledgementOf(invite: SipRequest, response: SipResponse): SipReques
   return ack;
 }
 
-/** The CANCEL of an INVITE (RFC 3261 §9.1): all as the INVITE has it, and no more. */
-export function cancellationOf(invite: SipRequest): SipRequest {
-  return hopByHop(invite, 'CANCEL');
+/** What a CANCEL may not hold (RFC 3261 §9.1), and what says something of a body it has not, in lower case. */
+const NOT_IN_CANCEL = /^(?:require|proxy-require|content-.*)$/;
+
+/**
+ * The CANCEL of an INVITE (RFC 3261 §9.1): all as the INVITE has it.
+ * @param more what its sender says beside, such as Reason (RFC 3326 §2)
+ */
+export function cancellationOf(
+  invite: SipRequest,
+  more: readonly (readonly [name: string, value: string])[] = [],
+): SipRequest {
+  const cancel = hopByHop(invite, 'CANCEL');
+  for (const [name, value] of more) {
+    if (!NOT_IN_CANCEL.test(name.toLowerCase())) cancel.headers.append(name, value);
+  }
+  return cancel;
 }
 
 function hopByHop(invite: SipRequest, method: 'ACK' | 'CANCEL'): SipRequest {

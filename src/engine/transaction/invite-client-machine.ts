@@ -19,7 +19,7 @@ export type InviteClientEvent =
  *          A: send again                        1xx
  *            ┌──┐                              ┌──┐
  *  INVITE ──>calling ────────── 1xx ────────>proceeding
- *            │ │ └── B, transport error ─┐     │ │ └ C, X ──> terminated (timeout)
+ *            │ │ └── B, transport error ─┐     │ │ └ X ──> terminated (timeout); C: timeout, to be cancelled
  *            │ └── 2xx ──> accepted <────┼ 2xx ┘ │
  *            │             M │ 2xx: pass │       │
  *            └ 300-699 ──────┼──────> completed <┘ 300-699
@@ -46,7 +46,8 @@ export const INVITE_CLIENT: Machine<InviteClientState, InviteClientEvent> = {
       failure: step('completed', stop('C'), stop('X'), sendAck, pass, start('D')),
       // §9.1: no final response within 64*T1 of a CANCEL counts as one.
       cancel: step('proceeding', stop('C'), start('X')),
-      C: step('terminated', reportTimeout),
+      // §16.8: whoever is told sends CANCEL, and the final response is still acknowledged.
+      C: step('proceeding', reportTimeout),
       X: step('terminated', reportTimeout),
       'transport-error': step('terminated', reportFailure),
     },
@@ -58,7 +59,8 @@ export const INVITE_CLIENT: Machine<InviteClientState, InviteClientEvent> = {
     completed: {
       failure: step('completed', sendAck),
       D: step('terminated'),
-      'transport-error': step('terminated'),
+      // §17.1.1.2: the ACK could not be sent.
+      'transport-error': step('terminated', reportFailure),
     },
     terminated: {},
   },

@@ -26,6 +26,8 @@ export type InviteServerEvent =
  *              └────> accepted ── L ─────┴──────────────> terminated
  *                       2xx again: send; ACK: pass; INVITE: absorbed
  * ```
+ *
+ * A response that cannot be sent ends nothing (RFC 6026 §8.8): the peer asks again, perhaps by a way that is open.
  */
 export const INVITE_SERVER: Machine<InviteServerState, InviteServerEvent> = {
   initial: 'proceeding',
@@ -38,20 +40,22 @@ export const INVITE_SERVER: Machine<InviteServerState, InviteServerEvent> = {
       provisional: step('proceeding', stop('T'), start('C'), send),
       success: step('accepted', stop('T'), stop('C'), send, start('L')),
       failure: step('completed', stop('T'), stop('C'), send, start('G'), start('H')),
-      'transport-error': step('terminated', reportFailure),
+      'transport-error': step('proceeding', reportFailure),
     },
     accepted: {
       success: step('accepted', send),
       ack: step('accepted', pass),
       L: step('terminated'),
+      'transport-error': step('accepted', reportFailure),
     },
     completed: {
       G: step('completed', send, start('G')),
       H: step('terminated', reportTimeout),
       request: step('completed', send),
       ack: step('confirmed', stop('G'), stop('H'), start('I')),
-      'transport-error': step('terminated', reportFailure),
+      'transport-error': step('completed', reportFailure),
     },
+    // Nothing is sent any more: further ACKs and INVITEs are absorbed.
     confirmed: {
       I: step('terminated'),
     },

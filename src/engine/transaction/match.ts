@@ -14,6 +14,16 @@ export interface TransactionKey {
   readonly cancelledKey: string;
 }
 
+/** Methods but INVITE a CANCEL may name by mistake; it has no effect on them (RFC 3261 §9.2). */
+const WITHOUT_CANCELLATION = [
+  ...['OPTIONS', 'MESSAGE', 'SUBSCRIBE', 'NOTIFY', 'PUBLISH', 'REGISTER', 'INFO', 'UPDATE', 'REFER', 'BYE'],
+];
+
+/** Keys of the transactions, other than of an INVITE, that the CANCEL with this key for its INVITE may be meant for. */
+export function otherCancelledKeys(cancelledKey: string): string[] {
+  return WITHOUT_CANCELLATION.map((method) => `${method}${cancelledKey.slice('INVITE'.length)}`);
+}
+
 /*
  * RFC 3261 §17.2.3: a request belongs to a server transaction when the branch of its top Via, the sent-by beside it and
  * the method agree; ACK counts as INVITE. Without the magic cookie the branch proves nothing (RFC 2543): then
@@ -24,18 +34,18 @@ export function transactionKey(request: SipRequest, via: Via): TransactionKey {
   const method = request.method === 'ACK' ? 'INVITE' : request.method;
   const identity = identityOf(request, via);
   return {
-    key: `${method} ${identity}`,
-    cancelledKey: method === 'CANCEL' ? `INVITE ${identity}` : '',
+    key: flat(method, identity),
+    cancelledKey: method === 'CANCEL' ? flat('INVITE', identity) : '',
   };
 }
 
 function identityOf({ headers, uri }: SipRequest, via: Via): string {
   const branch = via.params.get('branch') ?? '';
   const sentBy = `${via.host.toLowerCase()}:${via.port ?? ''}`;
-  if (branch.length > MAGIC_COOKIE.length && branch.startsWith(MAGIC_COOKIE)) return `${branch} ${sentBy}`;
+  if (branch.length > MAGIC_COOKIE.length && branch.startsWith(MAGIC_COOKIE)) return flat(branch, sentBy);
   const from = tagOf(headers.get('From'));
   const sequence = sequenceText(headers.get('CSeq'));
-  return ['2543', uri, from, headers.get('Call-ID') ?? '', sequence, via.transport, sentBy, branch].join(' ');
+  return flat('2543', uri, from, headers.get('Call-ID') ?? '', sequence, via.transport, sentBy, branch);
 }
 
 /** The first Via. @throws MalformedVia */
@@ -50,7 +60,7 @@ export function topVia(headers: SipHeaders): Via {
  */
 export function mergeKey({ headers }: SipRequest): string | undefined {
   if (tagOf(headers.get('To')) !== '') return undefined;
-  return `${headers.get('Call-ID') ?? ''} ${tagOf(headers.get('From'))} ${headers.get('CSeq') ?? ''}`;
+  return flat(headers.get('Call-ID') ?? '', tagOf(headers.get('From')), headers.get('CSeq') ?? '');
 }
 
 /** The tag of a From or To value, '' when it has none: among the parameters after the URI's bracket, if it has one. */
@@ -68,4 +78,12 @@ export function sequenceText(value: string | undefined): string {
   const text = (value ?? '').trim();
   const end = text.search(/\s/);
   return end < 0 ? text : text.slice(0, end);
+}
+
+/**
+ * What is kept for long has characters of its own: to a string put together by `+` or a template belong all those it is
+ * made of, and to these the text of the whole message, as long as it lives.
+ */
+function flat(...parts: readonly string[]): string {
+  return parts.join(' ');
 }

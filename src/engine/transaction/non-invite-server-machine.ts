@@ -18,6 +18,9 @@ export type NonInviteServerEvent =
  *               └ 200-699 ──> completed <┘                   ^
  *                              request again ────── J ───────┘
  * ```
+ *
+ * A response that cannot be sent ends nothing (RFC 6026 §8.8): the request that comes again, perhaps by a way that is
+ * open, is still known and gets the same answer.
  */
 export const NON_INVITE_SERVER: Machine<NonInviteServerState, NonInviteServerEvent> = {
   initial: 'trying',
@@ -35,12 +38,12 @@ export const NON_INVITE_SERVER: Machine<NonInviteServerState, NonInviteServerEve
       provisional: step('proceeding', send),
       success: step('completed', stop('C'), send, start('J')),
       failure: step('completed', stop('C'), send, start('J')),
-      'transport-error': step('terminated', reportFailure),
+      'transport-error': step('proceeding', reportFailure),
     },
     completed: {
       request: step('completed', send),
       J: step('terminated'),
-      'transport-error': step('terminated', reportFailure),
+      'transport-error': step('completed', reportFailure),
     },
     terminated: {},
   },

@@ -1,4 +1,4 @@
-/** The three round-trip estimates every SIP timer derives from (RFC 3261 §17.1.1.1), ms. */
+/** The three round-trip estimates every SIP timer derives from (RFC 3261 §17.1.1.1), ms. T2 is not below T1. */
 export interface SipTimers {
   /** Estimate of the round-trip time. */
   readonly t1: number;
@@ -29,6 +29,12 @@ export interface TimerSetting {
 /** INVITE: longest wait for a final response after the last provisional one, ms (RFC 3261 §16.6: more than 3 minutes). */
 const INVITE_PATIENCE = 300_000;
 
+/**
+ * A refused INVITE is waited for its retransmissions at least this long, whatever our own T1: the peer, whose timer H it
+ * is that counts, may reckon with another one, ms (RFC 3261 §17.1.1.2).
+ */
+const LEAST_D = 32_000;
+
 /** An INVITE that is not answered within this time is answered 100, ms (RFC 3261 §17.2.1). */
 const INVITE_TRYING_AFTER = 200;
 
@@ -48,6 +54,7 @@ export function timerLength(
     case 'G':
       return reliable ? undefined : Math.min(t1 * 2 ** round, t2);
     case 'D':
+      return reliable ? 0 : Math.max(64 * t1, LEAST_D);
     case 'J':
       return reliable ? 0 : 64 * t1;
     case 'I':
@@ -68,7 +75,12 @@ export function timerLength(
   }
 }
 
-/** RFC 4320 §4.1: a non-INVITE request gets its 100 once the client's timer E has grown to T2, not before. */
+/**
+ * RFC 4320 §4.1: a non-INVITE request gets its 100 once the client's timer E has grown to T2, not before. That is T2 - T1
+ * where T1 doubled grows to T2 without a remainder, and later where it does not.
+ */
 function nonInviteTryingAfter(t1: number, t2: number): number {
-  return Math.min(Math.max(t2 - t1, 0), 63 * t1);
+  let elapsed = t1;
+  for (let interval = 2 * t1; interval < t2; interval *= 2) elapsed += interval;
+  return Math.min(elapsed, 63 * t1);
 }

@@ -8,6 +8,7 @@ import { TRANSACTION_LIMITS } from './limits.ts';
 import { mergeKey, topVia } from './match.ts';
 import { ServerTransaction } from './server-transaction.ts';
 import type { ResponsePath, ServerTransactionSurroundings } from './server-transaction.ts';
+import { TimerLanes } from './timer-lanes.ts';
 import type { SipTimers } from './timers.ts';
 
 export interface TransactionTableOptions {
@@ -26,7 +27,8 @@ export class TransactionTable {
   readonly #byFlow = new Map<Flow, Set<ClientTransaction>>();
   #unanswered = 0;
 
-  constructor({ clock, timers }: TransactionTableOptions) {
+  constructor({ clock: ownersClock, timers }: TransactionTableOptions) {
+    const clock = new TimerLanes(ownersClock);
     this.#forServers = {
       clock,
       timers,
@@ -73,7 +75,8 @@ export class TransactionTable {
     const keys = { key, mergeKey: merge, localTag };
     const transaction = new ServerTransaction(request, path, keys, this.#forServers);
     this.#servers.set(key, transaction);
-    if (merge !== undefined) this.#merges.set(merge, transaction);
+    // The first of several copies is the one the others are measured by.
+    if (merge !== undefined && !this.#merges.has(merge)) this.#merges.set(merge, transaction);
     this.#unanswered++;
     return transaction;
   }
@@ -93,11 +96,20 @@ export class TransactionTable {
     return transaction;
   }
 
-  /** RFC 3261 §17.1.3: by the branch of the top Via and the method in CSeq. @throws MalformedVia, MalformedCSeq */
+  /**
+   * RFC 3261 §17.1.3: by the branch of the top Via and the method in CSeq. A response with a second Via went astray
+   * (§8.1.3.3): none of our requests has two. @throws MalformedVia, MalformedCSeq
+   */
   findClient(response: SipResponse): ClientTransaction | undefined {
+    if (response.headers.all('Via').length > 1) return undefined;
     const branch = topVia(response.headers).params.get('branch');
     const { method } = parseCSeq(response.headers.get('CSeq') ?? '');
     return branch === undefined ? undefined : this.#clients.get(clientKey(branch, method));
+  }
+
+  /** The request of ours that has this branch and method, while it is waited for its responses. */
+  clientOf(branch: string, method: string): ClientTransaction | undefined {
+    return this.#clients.get(clientKey(branch, method));
   }
 
   /** Nothing more goes over this flow. */

@@ -9,13 +9,15 @@ import type { Dialog } from '../dialog/dialog.ts';
 import { DIALOG_LIMITS } from '../dialog/limits.ts';
 import { endsSubscription, subscriptionLifetime } from '../dialog/subscription.ts';
 import { serializeMessage } from '../message/serialize-message.ts';
-import type { SipResponse } from '../message/sip-message.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import { tagOf } from '../transaction/match.ts';
 import type { Flow } from '../transport/transport.ts';
 import { applicationFields } from './application-fields.ts';
 import type { ApplicationFields } from './application-fields.ts';
 import { composeRequest } from './compose-request.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
 import type { Journey } from './departures.ts';
+import type { Farewells } from './farewells.ts';
 import type { HeldNotifies } from './held-notifies.ts';
 import {
   awaitAcknowledgement,
@@ -26,18 +28,38 @@ import {
 } from './in-dialog.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import type { ResponseJudge } from './outgoing-request.ts';
+import { routeOutOfDialog } from './out-of-dialog.ts';
+import type { AskingSide } from './server-side.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Our side as the one who asks (UAC): sends what applications and the engine itself want sent. */
-export class ClientSide implements ResponseJudge {
+export class ClientSide implements ResponseJudge, AskingSide {
   readonly #surroundings: Surroundings;
   readonly #held: HeldNotifies;
+  readonly #farewells: Farewells;
   /** Requests that wait for their final response, by the id the application cancels them by. */
   readonly #waiting = new Map<string, OutgoingRequest>();
+  /** Of these, the ones outside of dialogs, by Call-ID and From tag: what an early dialog of theirs is known by. */
+  readonly #outside = new Map<string, OutgoingRequest>();
 
-  constructor(surroundings: Surroundings, held: HeldNotifies) {
+  constructor(surroundings: Surroundings, held: HeldNotifies, farewells: Farewells) {
     this.#surroundings = surroundings;
     this.#held = held;
+    this.#farewells = farewells;
+  }
+
+  /** Requests that wait for a final response. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  isCalling(callId: string, localTag: string): boolean {
+    return this.#outside.get(`${callId} ${localTag}`)?.order.method === 'INVITE';
+  }
+
+  senderOf(request: SipRequest, branch: string): Application | undefined {
+    if (this.#surroundings.transactions.clientOf(branch, request.method) === undefined) return undefined;
+    return this.#outside.get(callKey(request))?.order.application;
   }
 
   /** Does what an application asks. @throws UnusableMessage */
@@ -45,8 +67,10 @@ export class ClientSide implements ResponseJudge {
     if (message.start.kind !== 'request') throw new UnusableMessage('unknown transaction');
     const { method, uri } = message.start;
     // RFC 3262 is not spoken: no early dialog is kept that a PRACK could be sent in.
-    if (method === 'PRACK') throw new UnusableMessage('reliable provisional responses are not supported');
-    if (method === 'CANCEL') this.#cancel(application, command);
+    if (method === 'PRACK' || requires100rel(message)) {
+      throw new UnusableMessage('reliable provisional responses are not supported');
+    }
+    if (method === 'CANCEL') this.#cancel(application, command, message);
     else if (method === 'ACK') this.#acknowledge(application, command, message);
     else if (command.dialogId !== '') this.#sendInDialog(application, command, method, message);
     else this.#sendOutOfDialog(application, command, { method, uri }, message);
@@ -67,16 +91,25 @@ export class ClientSide implements ResponseJudge {
     dialog.owner.notify(unsolicitedLine(identifiers.next(), passage, dialog.id), bytes);
   }
 
-  /** The application is gone: what it is calling is called off. */
+  /**
+   * The application is gone: what it is calling is called off, its calls are ended, and nothing else is known of its dialogs
+   * any more. Its subscriptions are left to lapse, or to be refreshed with an application that knows of them.
+   */
   applicationGone(application: Application): void {
-    for (const outgoing of [...this.#waiting.values()]) {
-      if (outgoing.order.application === application) outgoing.cancel();
+    const { dialogs } = this.#surroundings;
+    for (const outgoing of this.#waiting.values()) {
+      if (outgoing.order.application === application) this.#farewells.say(() => void outgoing.cancel(GONE));
+    }
+    for (const dialog of dialogs.ownedBy(application)) {
+      if (dialog.kind === 'SUBSCRIBE') dialogs.close(dialog);
+      else this.#abandon(dialog);
     }
   }
 
   close(): void {
     for (const outgoing of this.#waiting.values()) outgoing.abandon();
     this.#waiting.clear();
+    this.#outside.clear();
   }
 
   judge(outgoing: OutgoingRequest, response: SipResponse): Dialog | 'silent' | undefined {
@@ -89,8 +122,11 @@ export class ClientSide implements ResponseJudge {
   finished(outgoing: OutgoingRequest, response: SipResponse): void {
     const { dialog, method } = outgoing.order;
     this.#waiting.delete(outgoing.id);
-    if (method === 'SUBSCRIBE' && dialog === undefined) this.#held.settle(outgoing, response.status);
-    if (dialog === undefined) return;
+    if (dialog === undefined) {
+      if (method === 'SUBSCRIBE') this.#held.settle(outgoing, response.status);
+      this.#forgetOutside(outgoing);
+      return;
+    }
     if (method === 'INVITE') dialog.inviting = false;
     // A challenged request is sent again, in the same dialog.
     if (response.status === 401 || response.status === 407) return;
@@ -104,20 +140,22 @@ export class ClientSide implements ResponseJudge {
     { method, uri }: { readonly method: string; readonly uri: string },
     message: ApplicationMessage,
   ): void {
-    const { identifiers, transactions } = this.#surroundings;
+    const { dialogs, identifiers, transactions } = this.#surroundings;
     if (transactions.clientsFull) throw new UnusableMessage('too many requests in progress');
+    if (DIALOG_CREATING.has(method) && dialogs.full) throw new UnusableMessage('too many dialogs');
+    const fields = applicationFields(message);
+    const plan = routeOutOfDialog(uri, command.proxy, fields, this.#surroundings.outboundProxy);
     const draft = {
       method,
-      uri,
-      fields: applicationFields(message),
+      uri: plan.uri,
+      target: uri,
+      routes: plan.routes,
+      fields,
       body: message.body,
       localTag: identifiers.tag(),
       callId: identifiers.callId(),
     };
-    const journey: Journey = {
-      nextHop: command.proxy === '' ? uri : sipUri(command.proxy),
-      compose: (way) => composeRequest(draft, way),
-    };
+    const journey: Journey = { nextHop: plan.nextHop, compose: (way) => composeRequest(draft, way) };
     this.#launch(application, method, journey, command);
   }
 
@@ -131,14 +169,52 @@ export class ClientSide implements ResponseJudge {
     const dialog = dialogs.findOwned(command.dialogId, application);
     if (dialog === undefined) throw new UnusableMessage('unable to find dialog');
     if (transactions.clientsFull) throw new UnusableMessage('too many requests in progress');
-    // RFC 3261 §14.1: one INVITE at a time.
-    if (method === 'INVITE' && dialog.inviting) throw new UnusableMessage('an INVITE is in progress');
+    // RFC 3261 §14.1: one INVITE at a time, whoever sent it.
+    if (method === 'INVITE' && (dialog.inviting || dialog.invited !== undefined)) {
+      throw new UnusableMessage('an INVITE is in progress');
+    }
     const fields = applicationFields(message);
-    const next = nextRequest(dialog.state, method);
-    dialog.state = next.state;
-    if (method === 'INVITE') dialog.inviting = true;
-    const journey = journeyInDialog({ method, next, fallback: dialog.flow, fields, body: message.body });
-    this.#launch(application, method, journey, command, dialog);
+    const go = (): void => {
+      const next = nextRequest(dialog.state, method);
+      dialog.state = next.state;
+      if (method === 'INVITE') dialog.inviting = true;
+      const journey = journeyInDialog({ method, next, fallback: dialog.flow, fields, body: message.body });
+      this.#launch(application, method, journey, command, dialog);
+    };
+    if (method !== 'BYE' || dialog.accepted === undefined) {
+      go();
+      return;
+    }
+    // §15: who answered a call does not hang up before the ACK came, or is given up.
+    if (dialog.parting !== undefined) throw new UnusableMessage('a BYE is in progress');
+    dialog.parting = go;
+  }
+
+  /** Ends a call whose application is gone, in its turn. */
+  #abandon(dialog: Dialog): void {
+    const { dialogs } = this.#surroundings;
+    // §15: not before the ACK to our 2xx; until then the dialog is known to the engine alone.
+    if (dialog.accepted !== undefined) {
+      dialog.invited = undefined;
+      dialog.parting ??= () => {
+        dialogs.close(dialog);
+        this.#farewells.say(() => void this.#sayBye(dialog));
+      };
+      return;
+    }
+    const { unacknowledged } = dialog;
+    dialogs.close(dialog);
+    this.#farewells.say(() => void this.#sayBye(dialog, unacknowledged?.sequence));
+  }
+
+  /** @param unacknowledged CSeq number of the INVITE whose 2xx nobody acknowledged yet */
+  async #sayBye({ state, flow, owner }: Dialog, unacknowledged?: number): Promise<void> {
+    if (unacknowledged !== undefined) {
+      await sendAcknowledgement(this.#surroundings, state, unacknowledged, { fallback: flow });
+    }
+    const next = nextRequest(state, 'BYE');
+    const fields: ApplicationFields = { settable: new Map(), others: GONE };
+    this.#launch(owner, 'BYE', journeyInDialog({ method: 'BYE', next, fallback: flow, fields }));
   }
 
   #launch(
@@ -153,18 +229,30 @@ export class ClientSide implements ResponseJudge {
     this.#waiting.set(outgoing.id, outgoing);
     outgoing.start().then(
       () => {
-        if (method === 'SUBSCRIBE' && dialog === undefined && !outgoing.settled) this.#held.expect(outgoing);
+        const { request } = outgoing;
+        if (dialog !== undefined || outgoing.settled || request === undefined) return;
+        if (method === 'SUBSCRIBE') this.#held.expect(outgoing);
+        this.#outside.set(callKey(request), outgoing);
       },
       (reason: unknown) => {
         this.#waiting.delete(outgoing.id);
+        if (method === 'INVITE' && dialog !== undefined) dialog.inviting = false;
         if (command !== undefined) application.fail(command, describeError(reason));
       },
     );
   }
 
-  #cancel(application: Application, command: SipCommand): void {
+  #forgetOutside(outgoing: OutgoingRequest): void {
+    const { request } = outgoing;
+    if (request === undefined) return;
+    const key = callKey(request);
+    if (this.#outside.get(key) === outgoing) this.#outside.delete(key);
+  }
+
+  #cancel(application: Application, command: SipCommand, message: ApplicationMessage): void {
     const outgoing = this.#waiting.get(command.transactionId);
-    const cancellation = outgoing?.order.application === application ? outgoing.cancel() : undefined;
+    const { others } = applicationFields(message);
+    const cancellation = outgoing?.order.application === application ? outgoing.cancel(others) : undefined;
     if (cancellation === undefined) throw new UnusableMessage('no INVITE in progress to cancel');
     const { clock, identifiers } = this.#surroundings;
     const bytes = serializeMessage(cancellation);
@@ -190,7 +278,8 @@ export class ClientSide implements ResponseJudge {
     if (dialog?.unacknowledged === undefined) {
       throw new UnusableMessage('ACK for non-success final response is automatically generated by server');
     }
-    const { sequence, credentials } = dialog.unacknowledged;
+    const due = dialog.unacknowledged;
+    const { sequence, credentials } = due;
     dialog.unacknowledged = undefined;
     const more = {
       fallback: dialog.flow,
@@ -199,6 +288,7 @@ export class ClientSide implements ResponseJudge {
     };
     void sendAcknowledgement(this.#surroundings, dialog.state, sequence, more).then((departure) => {
       if (departure === undefined) {
+        dialog.unacknowledged ??= due;
         application.fail(command, 'the ACK could not be sent');
         return;
       }
@@ -228,7 +318,7 @@ export class ClientSide implements ResponseJudge {
     }
     if (outgoing.settled || !application.open || command === undefined) {
       // A second callee of a fork, or nobody here to talk to any more: the call is taken and put down at once.
-      if (method === 'INVITE') void this.#putDown(state, departure.flow, application);
+      if (method === 'INVITE') this.#putDown(outgoing, state, departure.flow);
       return 'silent';
     }
     const dialog = dialogs.open({
@@ -266,14 +356,38 @@ export class ClientSide implements ResponseJudge {
     return dialog;
   }
 
-  async #putDown(state: DialogState, flow: Flow, application: Application): Promise<void> {
-    await sendAcknowledgement(this.#surroundings, state, state.localSequence, { fallback: flow });
-    const next = nextRequest(state, 'BYE');
-    this.#launch(application, 'BYE', journeyInDialog({ method: 'BYE', next, fallback: flow }));
+  /** RFC 3261 §13.2.2.4: every 2xx is acknowledged each time it comes; who is not wanted gets one BYE. */
+  #putDown(outgoing: OutgoingRequest, state: DialogState, fallback: Flow): void {
+    const { forks, order } = outgoing;
+    const again = forks.get(state.remoteTag);
+    if (again !== undefined) {
+      again();
+      return;
+    }
+    if (forks.size >= DIALOG_LIMITS.forks) return;
+    forks.set(state.remoteTag, () => undefined);
+    const acknowledged = sendAcknowledgement(this.#surroundings, state, state.localSequence, { fallback });
+    void acknowledged.then((departure) => {
+      if (departure !== undefined) {
+        const { bytes, flow } = departure;
+        forks.set(state.remoteTag, () => void flow.send(bytes).catch(() => undefined));
+      }
+      const next = nextRequest(state, 'BYE');
+      this.#launch(order.application, 'BYE', journeyInDialog({ method: 'BYE', next, fallback }));
+    });
   }
 }
 
-/** A next hop as applications write it: a SIP URI, or `address[:port]`. */
-function sipUri(text: string): string {
-  return /^sips?:/i.test(text) ? text : `sip:${text}`;
+/** Why calls of an application that is gone end (RFC 3326). */
+const GONE: readonly (readonly [string, string])[] = [['Reason', 'SIP;cause=503;text="application gone"']];
+
+function callKey({ headers }: SipRequest): string {
+  return `${headers.get('Call-ID') ?? ''} ${tagOf(headers.get('From'))}`;
+}
+
+/** What an application insists on and the engine does not speak. */
+function requires100rel({ fields }: ApplicationMessage): boolean {
+  return fields.some(
+    ([name, value]) => /^require$/i.test(name) && /(?:^|[\s,])100rel(?:[\s,]|$)/i.test(value),
+  );
 }

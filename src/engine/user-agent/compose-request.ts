@@ -11,6 +11,9 @@ export interface RequestDraft {
   readonly body: Buffer;
   readonly localTag: string;
   readonly callId: string;
+  /** Outside of the dialogs known here, whom it is for when that is not its Request-URI, and its Route values. */
+  readonly target?: string;
+  readonly routes?: readonly string[];
   /** Route, From, To, Call-ID and CSeq of a dialog, which take the place of the application's. */
   readonly dialogHeaders?: readonly (readonly [string, string])[];
 }
@@ -50,26 +53,38 @@ export function composeRequest(draft: RequestDraft, way: Way): SipRequest {
   else if ((dialogHeaders === undefined ? NEEDS_CONTACT : WITH_CONTACT).has(method)) {
     headers.append('Contact', way.contact);
   }
-  for (const [name, value] of fields.others) headers.append(name, value);
+  for (const [name, value] of fields.others) {
+    if (SUPPORTED.test(name)) appendSupported(headers, value);
+    else headers.append(name, value);
+  }
   return { kind: 'request', method, uri, headers, body: draft.body };
 }
 
 function addressHeaders(
-  { method, uri, fields: { settable }, localTag, callId }: RequestDraft,
+  { method, uri, target = uri, routes, fields: { settable }, localTag, callId }: RequestDraft,
   way: Way,
 ): readonly (readonly [string, string])[] {
   const from = withOwnHost(settable.get('from') ?? `<sip:${way.hostPort}>`, way);
   const sequence = /^\d{1,10}/.exec(settable.get('cseq') ?? '')?.[0] ?? '1';
-  const to = settable.get('to') ?? `<${uri}>`;
+  const to = settable.get('to') ?? `<${target}>`;
   // The way of a dialog; of any other request the next hop is what the application says by `proxy`.
   const route = tagOf(to) === '' ? undefined : settable.get('route');
   return [
-    ...(route === undefined ? [] : [['Route', route] as const]),
+    ...(routes ?? (route === undefined ? [] : [route])).map((each) => ['Route', each] as const),
     ['From', tagOf(from) === '' ? `${nameAddressForm(from)};tag=${localTag}` : from],
     ['To', to],
     ['Call-ID', settable.get('call-id') ?? callId],
     ['CSeq', `${sequence} ${method}`],
   ];
+}
+
+const SUPPORTED = /^(?:supported|k)$/i;
+
+/** An application may understand 100rel, but the engine between it and the peer does not (RFC 3262 §3). */
+function appendSupported(headers: SipHeaders, value: string): void {
+  const tags = value.split(',').map((tag) => tag.trim());
+  const spoken = tags.filter((tag) => tag !== '' && tag.toLowerCase() !== '100rel');
+  if (spoken.length > 0) headers.append('Supported', spoken.join(', '));
 }
 
 /** A bare URI is put in brackets, or its parameters would pass for the header's (RFC 3261 §20.10). */

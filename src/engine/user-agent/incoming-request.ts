@@ -34,6 +34,8 @@ export class IncomingRequest implements ServerTransactionUser {
   readonly application: Application;
   /** The dialog it came in. */
   readonly dialog: Dialog | undefined;
+  /** Where the peer was reached in that dialog before this request said otherwise. */
+  readonly formerTarget: string | undefined;
   readonly #transaction: ServerTransaction;
   readonly #surroundings: Surroundings;
   readonly #judge: AnswerJudge;
@@ -44,6 +46,7 @@ export class IncomingRequest implements ServerTransactionUser {
       readonly arrival: Arrival;
       readonly application: Application;
       readonly dialog: Dialog | undefined;
+      readonly formerTarget: string | undefined;
       readonly transaction: ServerTransaction;
     },
     surroundings: Surroundings,
@@ -53,10 +56,16 @@ export class IncomingRequest implements ServerTransactionUser {
     this.arrival = from.arrival;
     this.application = from.application;
     this.dialog = from.dialog;
+    this.formerTarget = from.formerTarget;
     this.#transaction = from.transaction;
     this.#transaction.user = this;
     this.#surroundings = surroundings;
     this.#judge = judge;
+  }
+
+  /** Our tag in the dialog its responses make. */
+  get localTag(): string {
+    return this.#transaction.localTag;
   }
 
   /** Hands it to its application. */
@@ -118,7 +127,9 @@ export class IncomingRequest implements ServerTransactionUser {
   }
 
   failed(): void {
-    this.#finish(0);
+    // RFC 6026 §8.8: the transaction lives on, and so does the request: the way back may be open again by its answer.
+    const { logger } = this.#surroundings;
+    logger.debug({ peer: this.arrival.received.source }, 'a response could not be sent');
   }
 
   #send(response: SipResponse, command: SipCommand | undefined): void {

@@ -4,48 +4,68 @@ import type { ApplicationMessage } from '../control/application-message.ts';
 import { UnusableMessage } from '../control/application-message.ts';
 import { messageLine } from '../control/notice.ts';
 import { repeatUntilAcknowledged } from '../dialog/accepted-invite.ts';
-import { afterRequest, contactUri, dialogOfServer } from '../dialog/dialog-state.ts';
+import { afterRequest, contactUri, dialogOfServer, refusedRefresh } from '../dialog/dialog-state.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import { DIALOG_LIMITS } from '../dialog/limits.ts';
 import { endsSubscription, subscriptionLifetime } from '../dialog/subscription.ts';
 import { parseCSeq } from '../message/cseq.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import { tagOf, topVia, transactionKey } from '../transaction/match.ts';
-import { responseTo } from '../transaction/response-to.ts';
+import { cancellationOf } from '../transaction/client-transaction.ts';
+import { otherCancelledKeys, tagOf, topVia, transactionKey } from '../transaction/match.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { ReceivedMessage } from '../transport/transport.ts';
 import { isWebSocket } from '../transport/transport.ts';
 import type { Arrival } from './arrival.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
+import { EarlyDialogs } from './early-dialogs.ts';
+import type { Farewells } from './farewells.ts';
 import type { HeldNotifies } from './held-notifies.ts';
 import { IncomingRequest } from './incoming-request.ts';
 import type { AnswerJudge } from './incoming-request.ts';
+import { extensionObjection, inspect } from './inspection.ts';
 import { RETRY_AFTER, Refusals } from './refusals.ts';
 import { responsePath } from './response-path.ts';
 import type { Surroundings } from './surroundings.ts';
 import { shownToApplication } from './upward.ts';
 
+/** What of the other side of the user agent, the one who asks, this one needs. */
+export interface AskingSide {
+  /** Ends a call that nobody acknowledged. */
+  hangUp(dialog: Dialog, reason: string): void;
+  /** An INVITE of ours with this Call-ID and From tag waits for its final response. */
+  isCalling(callId: string, localTag: string): boolean;
+  /** The application that sent this request, if the branch at its very bottom is of one of ours that is under way. */
+  senderOf(request: SipRequest, branch: string): Application | undefined;
+}
+
 /** Our side as the one who is asked (UAS): judges requests, and lets applications answer those that are theirs. */
 export class ServerSide implements AnswerJudge {
   readonly #surroundings: Surroundings;
   readonly #held: HeldNotifies;
-  readonly #hangUp: (dialog: Dialog, reason: string) => void;
+  readonly #asking: AskingSide;
+  readonly #farewells: Farewells;
   readonly #requests: Counter;
   readonly #refusals: Refusals;
   /** Requests that wait for an application's answer. */
   readonly #waiting = new Map<string, IncomingRequest>();
   /** Of these, the INVITEs: CANCEL finds them by their transaction. */
   readonly #invites = new Map<string, IncomingRequest>();
+  readonly #early = new EarlyDialogs();
 
-  /** @param hangUp ends a call that nobody acknowledged */
   constructor(
     surroundings: Surroundings,
-    held: HeldNotifies,
-    metrics: Metrics,
-    hangUp: (dialog: Dialog, reason: string) => void,
+    parts: {
+      readonly held: HeldNotifies;
+      readonly asking: AskingSide;
+      readonly farewells: Farewells;
+      readonly metrics: Metrics;
+    },
   ) {
+    const { held, asking, farewells, metrics } = parts;
     this.#surroundings = surroundings;
     this.#held = held;
-    this.#hangUp = hangUp;
+    this.#asking = asking;
+    this.#farewells = farewells;
     this.#requests = metrics.counter('engine_requests_total', 'SIP requests handed to applications');
     this.#refusals = new Refusals(surroundings, metrics);
   }
@@ -82,10 +102,15 @@ export class ServerSide implements AnswerJudge {
     incoming.answer(command, message);
   }
 
-  /** The application is gone: what it has not answered is answered for it. */
+  /** Requests that wait for an answer. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** The application is gone: what it has not answered is answered for it, and may be tried again elsewhere. */
   applicationGone(application: Application): void {
-    for (const incoming of [...this.#waiting.values()]) {
-      if (incoming.application === application) incoming.refuse(503);
+    for (const incoming of this.#waiting.values()) {
+      if (incoming.application === application) this.#farewells.say(() => incoming.refuse(503));
     }
   }
 
@@ -122,9 +147,16 @@ export class ServerSide implements AnswerJudge {
     const { dialog } = incoming;
     const { request, key } = incoming.arrival;
     this.#waiting.delete(incoming.id);
-    if (request.method === 'INVITE') this.#invites.delete(key);
+    if (request.method === 'INVITE') {
+      this.#invites.delete(key);
+      this.#early.end(incoming);
+    }
     if (dialog === undefined) return;
-    if (request.method === 'INVITE') dialog.invited = false;
+    if (request.method === 'INVITE') dialog.invited = undefined;
+    const { formerTarget } = incoming;
+    if ((status === 0 || status >= 300) && formerTarget !== undefined) {
+      dialog.state = refusedRefresh(dialog.state, request, formerTarget);
+    }
     if (status === 401 || status === 407) return;
     if (request.method === 'BYE' || endsSubscription(dialog, request)) dialogs.close(dialog);
   }
@@ -141,7 +173,7 @@ export class ServerSide implements AnswerJudge {
         repeat: () => void path.send(bytes).catch(() => undefined),
         unacknowledged: () => {
           dialog.accepted = undefined;
-          this.#hangUp(dialog, 'ACK timeout');
+          if (!partNow(dialog)) this.#asking.hangUp(dialog, 'ACK timeout');
         },
       }),
     };
@@ -152,10 +184,8 @@ export class ServerSide implements AnswerJudge {
     const { request } = arrival;
     if (transactions.serversFull) {
       this.#refusals.refuse(arrival, 503, RETRY_AFTER);
-    } else if (request.headers.get('Max-Forwards')?.trim() === '0') {
-      this.#refusals.refuse(arrival, 483);
     } else if (transactions.merges(request)) {
-      this.#refusals.refuse(arrival, 482);
+      this.#refusals.refuseFor(arrival, 482);
     } else if (tagOf(request.headers.get('To')) !== '') {
       this.#takeTagged(arrival);
     } else {
@@ -170,13 +200,21 @@ export class ServerSide implements AnswerJudge {
   }
 
   #takeOutOfDialog(arrival: Arrival): void {
-    const { control, dialogs } = this.#surroundings;
+    const { control, dialogs, extensions } = this.#surroundings;
     const { request } = arrival;
     const { method } = request;
     const verb = method.toLowerCase();
-    const application = control.next(verb);
+    const objection = control.wants(verb) ? inspect(request, extensions) : undefined;
+    if (objection !== undefined) {
+      this.#refusals.refuse(arrival, objection.status, objection.headers);
+      return;
+    }
+    const sender = this.#senderOf(request);
+    const application = control.next(verb, sender);
     if (application === undefined) {
-      this.#refusals.refuseUnwanted(arrival, control);
+      // RFC 3261 §16.3 step 4: it has come round to where it began.
+      if (sender !== undefined && control.next(verb) === sender) this.#refusals.refuseFor(arrival, 482);
+      else this.#refusals.refuseUnwanted(arrival, control);
       return;
     }
     if (DIALOG_CREATING.has(method)) {
@@ -193,32 +231,56 @@ export class ServerSide implements AnswerJudge {
     this.#handOver(arrival, application);
   }
 
+  /**
+   * RFC 3261 §16.3 step 4 speaks of proxies: our own Via below the others says that a request of ours came back. The
+   * application that sent it, if it is not to have it again.
+   */
+  #senderOf(request: SipRequest): Application | undefined {
+    if (this.#surroundings.returned === 'hand-up') return undefined;
+    const vias = request.headers.all('Via');
+    // Straight from us to ourselves is no way round: somebody wanted it.
+    if (vias.length < 2) return undefined;
+    const branch = /;\s*branch\s*=\s*([^\s;,]+)/i.exec(vias.at(-1) ?? '')?.[1];
+    return branch === undefined ? undefined : this.#asking.senderOf(request, branch);
+  }
+
   /** RFC 3261 §12.2.2. */
   #takeInDialog(arrival: Arrival): void {
-    const { request } = arrival;
-    const { dialogs } = this.#surroundings;
+    const { request, received } = arrival;
+    const { dialogs, extensions } = this.#surroundings;
     const dialog = this.#dialogOf(request);
-    if (dialog === undefined) {
+    if (dialog?.owner.open !== true) {
       this.#takeUnknownDialog(arrival);
       return;
     }
+    const { method } = request;
     const state = afterRequest(dialog.state, request);
     if (state === 'out-of-order') {
-      this.#refusals.refuse(arrival, 500, [['Retry-After', '1']], 'CSeq out of order');
+      this.#refusals.refuse(arrival, 500, [], 'CSeq out of order');
       return;
     }
-    if (request.method === 'INVITE' && (dialog.inviting || dialog.invited)) {
-      // RFC 3261 §14.2: one INVITE at a time; crossing ones are both put off.
-      if (dialog.inviting) this.#refusals.refuse(arrival, 491);
-      else this.#refusals.refuse(arrival, 500, [['Retry-After', '1']]);
+    const objection = extensionObjection(request, extensions);
+    if (objection !== undefined) {
+      this.#refusals.refuse(arrival, objection.status, objection.headers);
       return;
     }
+    // RFC 3261 §14.2: one INVITE at a time; crossing ones are both put off.
+    if (method === 'INVITE' && dialog.inviting) {
+      this.#refusals.refuseFor(arrival, 491);
+      return;
+    }
+    if (method === 'INVITE' && dialog.invited !== undefined) {
+      this.#refusals.refuseFor(arrival, 500, this.#refusals.retrySoon(arrival));
+      return;
+    }
+    const formerTarget = dialog.state.remoteTarget;
     dialog.state = state;
-    if (isWebSocket(arrival.received.source)) dialog.flow = arrival.received.flow;
-    if (request.method === 'INVITE') dialog.invited = true;
+    if (isWebSocket(received.source)) dialog.flow = received.flow;
     if (dialog.kind === 'INVITE') dialogs.keep(dialog, DIALOG_LIMITS.inviteIdle);
     else dialogs.spare(dialog);
-    this.#handOver(arrival, dialog.owner, dialog);
+    // A peer that hangs up is owed no ACK any more: the BYE of ours that waits for one crosses it.
+    if (method === 'BYE') partNow(dialog);
+    this.#handOver(arrival, dialog.owner, { dialog, formerTarget });
   }
 
   /**
@@ -227,6 +289,7 @@ export class ServerSide implements AnswerJudge {
    */
   #takeUnknownDialog(arrival: Arrival): void {
     const { control } = this.#surroundings;
+    if (this.#takeEarly(arrival)) return;
     const subscribes = arrival.request.method === 'SUBSCRIBE';
     const application = subscribes ? control.next('subscribe') : undefined;
     if (application !== undefined) this.#handOver(arrival, application);
@@ -235,37 +298,80 @@ export class ServerSide implements AnswerJudge {
     } else this.#refusals.refuse(arrival, 481);
   }
 
-  #handOver(arrival: Arrival, application: Application, dialog?: Dialog): void {
+  /**
+   * A request in a dialog that a provisional response has begun (RFC 3261 §12.1, §13.2.2.1). Applications know dialogs by
+   * their 2xx only, so a BYE is told them as the CANCEL it comes to, and everything else but what cannot be meant for
+   * such a dialog is put off. Says whether there is such a dialog.
+   */
+  #takeEarly(arrival: Arrival): boolean {
+    const { request } = arrival;
+    const { headers, method } = request;
+    const [callId, localTag] = [headers.get('Call-ID') ?? '', tagOf(headers.get('To'))];
+    const incoming = this.#early.find(callId, tagOf(headers.get('From')), localTag);
+    if (incoming === undefined && !this.#asking.isCalling(callId, localTag)) return false;
+    // No provisional response of ours asks for a PRACK (RFC 3262 §3), no INVITE of ours for a NOTIFY (RFC 6665 §4.1.3).
+    if (method === 'PRACK' || method === 'NOTIFY' || method === 'SUBSCRIBE') return false;
+    if (method !== 'BYE') {
+      // RFC 3261 §14.2 and RFC 3311 §5.2, of INVITE and UPDATE.
+      this.#refusals.refuseFor(arrival, 500, this.#refusals.retrySoon(arrival), { localTag });
+      return true;
+    }
+    // §15: only the caller may hang up before the 2xx.
+    if (incoming === undefined) return false;
+    this.#refusals.refuseFor(arrival, 200, [], { localTag });
+    incoming.show(cancellationOf(incoming.arrival.request, reasonsOf(request)));
+    incoming.refuse(487);
+    return true;
+  }
+
+  #handOver(
+    arrival: Arrival,
+    application: Application,
+    within?: { readonly dialog: Dialog; readonly formerTarget: string },
+  ): void {
     const { transactions, transport, identifiers } = this.#surroundings;
     const { request, received, via, key } = arrival;
     const path = responsePath(via, received, transport);
     const transaction = transactions.openServer(request, path, key, identifiers.tag());
-    const from = { arrival, application, dialog, transaction };
+    const { dialog, formerTarget } = within ?? {};
+    const from = { arrival, application, dialog, formerTarget, transaction };
     const incoming = new IncomingRequest(from, this.#surroundings, this);
     this.#waiting.set(incoming.id, incoming);
-    if (request.method === 'INVITE') this.#invites.set(key, incoming);
+    if (request.method === 'INVITE') {
+      this.#invites.set(key, incoming);
+      if (dialog === undefined) this.#early.begin(incoming);
+      else dialog.invited = incoming;
+    }
     this.#requests.add();
     transaction.start();
     incoming.show();
   }
 
-  /** RFC 3261 §9.2: a CANCEL is always answered 200 when its INVITE is known, and ends it when it can. */
+  /**
+   * RFC 3261 §9.2: a CANCEL is always answered 200 when its request is known, with the To tag of that one, and ends an
+   * INVITE that has no final response yet. It is told the application as it came, Reason and all.
+   */
   #takeCancel(arrival: Arrival, inviteKey: string): void {
-    const { transactions, transport } = this.#surroundings;
-    const { request, received, via, key } = arrival;
-    const invite = transactions.findServer(inviteKey);
-    if (invite === undefined) {
+    const { request } = arrival;
+    const cancelled = this.#cancelledBy(inviteKey);
+    if (cancelled === undefined) {
       this.#refusals.refuse(arrival, 481);
       return;
     }
-    const path = responsePath(via, received, transport);
-    const transaction = transactions.openServer(request, path, key, invite.localTag);
-    transaction.start();
-    transaction.respond(responseTo(request, 200, invite.localTag));
+    this.#refusals.refuseFor(arrival, 200, [], { localTag: cancelled.localTag });
     const incoming = this.#invites.get(inviteKey);
     if (incoming === undefined) return;
     incoming.show(request);
     incoming.refuse(487);
+  }
+
+  #cancelledBy(inviteKey: string): ServerTransaction | undefined {
+    const { transactions } = this.#surroundings;
+    for (const key of [inviteKey, ...otherCancelledKeys(inviteKey)]) {
+      const found = transactions.findServer(key);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   /** An ACK outside of its INVITE's transaction is for a 2xx (RFC 3261 §13.3.1.4); any other is dropped. */
@@ -285,6 +391,7 @@ export class ServerSide implements AnswerJudge {
       transactionId: identifiers.next(),
     };
     dialog.owner.notify(messageLine(identifiers.next(), passage, dialog.id), bytes);
+    partNow(dialog);
   }
 
   #dialogOf({ headers }: SipRequest): Dialog | undefined {
@@ -294,4 +401,16 @@ export class ServerSide implements AnswerJudge {
       tagOf(headers.get('From')),
     );
   }
+}
+
+/** Sends the BYE that waited for the peer's ACK, if one does. */
+function partNow(dialog: Dialog): boolean {
+  const { parting } = dialog;
+  dialog.parting = undefined;
+  parting?.();
+  return parting !== undefined;
+}
+
+function reasonsOf({ headers }: SipRequest): (readonly [string, string])[] {
+  return headers.all('Reason').map((reason) => ['Reason', reason] as const);
 }

@@ -100,13 +100,32 @@ describe('the table of dialogs', () => {
     expect(clock.pendingTimers).to.equal(0);
   });
 
-  it('drops what belonged to an application that is gone, and no more', () => {
-    table.open(newDialog());
+  it('tells what belongs to an application that is gone, and no more', () => {
+    const hers = table.open(newDialog());
     const other = table.open({ ...newDialog({ callId: 'd' }), owner: owner('bob') });
-    table.closeOwnedBy(ALICE);
-    expect(table.size).to.equal(1);
+    expect(table.ownedBy(ALICE)).to.deep.equal([hers]);
+    table.close(hers);
     expect(table.has(other)).to.equal(true);
     table.closeAll();
+    expect(table.size).to.equal(0);
+    expect(clock.pendingTimers).to.equal(0);
+  });
+
+  it('answers what the peer still asks in a dialog that ends, 487 (RFC 3261 §15.1.2)', () => {
+    const dialog = table.open(newDialog());
+    const answers: number[] = [];
+    dialog.invited = { refuse: (status) => answers.push(status) };
+    table.close(dialog);
+    table.close(dialog);
+    expect(answers).to.deep.equal([487]);
+  });
+
+  it('tags chosen twice: the later dialog takes the place of the earlier one', () => {
+    const [earlier, later] = [table.open(newDialog()), table.open(newDialog())];
+    expect(table.has(earlier)).to.equal(false);
+    expect(table.find('c', 'l', 'r')).to.equal(later);
+    table.close(later);
+    expect(table.size).to.equal(0);
     expect(clock.pendingTimers).to.equal(0);
   });
 });

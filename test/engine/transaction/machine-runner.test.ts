@@ -61,7 +61,24 @@ describe('the INVITE client transaction (RFC 3261 §17.1.1, RFC 6026 §7.2)', ()
     await invite.clock.advance(299_999);
     expect(invite.log).to.deep.equal(['0 send', '0 pass', '200000 pass']);
     await invite.clock.advance(1);
-    expect(invite.log.slice(3)).to.deep.equal(['500000 report-timeout', '500000 ended']);
+    expect(invite.log.slice(3)).to.deep.equal(['500000 report-timeout']);
+  });
+
+  it('goes on after that to acknowledge the refusal its CANCEL brings, for 64*T1 (§9.1, §16.8)', async () => {
+    const invite = run(INVITE_CLIENT);
+    invite.fire('provisional');
+    await invite.clock.advance(300_000);
+    invite.fire('cancel');
+    await invite.clock.advance(1_000);
+    invite.fire('failure');
+    expect(invite.log.slice(2)).to.deep.equal(['300000 report-timeout', '301000 send-ack', '301000 pass']);
+    const deaf = run(INVITE_CLIENT);
+    deaf.fire('provisional');
+    await deaf.clock.advance(300_000);
+    deaf.fire('cancel');
+    await deaf.clock.advance(32_000);
+    expect(deaf.log.slice(3)).to.deep.equal(['332000 report-timeout', '332000 ended']);
+    expect(deaf.clock.pendingTimers).to.equal(0);
   });
 
   it('acknowledges a failure each time it comes, and passes it once', async () => {
