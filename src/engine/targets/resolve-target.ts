@@ -1,16 +1,14 @@
 import { isIP } from 'node:net';
 import { MailboxError } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
-import { systemRandom } from '../../core/random.ts';
 import type { SipUri } from '../message/uri.ts';
 import { parseUri } from '../message/uri.ts';
-import type { Endpoint, Protocol } from '../transport/transport.ts';
+import { reach } from '../transport/addresses.ts';
+import type { Endpoint, Protocol, Target } from '../transport/transport.ts';
 import type { HostResolver } from './host-resolver.ts';
-import { systemResolver } from './host-resolver.ts';
 import { TARGET_LIMITS } from './limits.ts';
+import { orderPointers } from './pointer-order.ts';
 import { orderServices } from './service-order.ts';
-
-export type { HostResolver } from './host-resolver.ts';
 
 /** A URI for which DNS knows no address, or that asks for a transport it cannot be reached by from here. */
 export class UnresolvableTarget extends MailboxError {
@@ -19,12 +17,31 @@ export class UnresolvableTarget extends MailboxError {
   }
 }
 
+/** What a target is looked up with. */
+export interface TargetSources {
+  readonly resolver: HostResolver;
+  readonly random: Random;
+  /** Where we listen: nothing is sent by another transport, nor to addresses none of these reaches. */
+  readonly local: readonly Endpoint[];
+}
+
+/** RFC 3261 §19.1.2. */
 const DEFAULT_PORT = 5060;
-/** What is asked for in turn when a URI does not say, and what it may say. */
-const PROTOCOLS: readonly Protocol[] = ['udp', 'tcp'];
+const DEFAULT_TLS_PORT = 5061;
+
+/** RFC 3263 §4.1: what may be looked up for a URI that does not say, in the order it is tried without NAPTR. */
+const ANY: readonly Protocol[] = ['udp', 'tcp', 'tls'];
 /** RFC 7118: who came by these is found by the address of the connection alone. */
 const CONNECTED: readonly Protocol[] = ['ws', 'wss'];
+/** RFC 3261 §26.2.2, RFC 7118 §5.2.3: what the transport of a URI becomes when its scheme is `sips`. */
+const SECURED: ReadonlyMap<string, Protocol> = new Map([
+  ['tcp', 'tls'],
+  ['tls', 'tls'],
+  ['ws', 'wss'],
+  ['wss', 'wss'],
+]);
 
+/** A name with a port, of which only the addresses are missing. */
 interface Host {
   readonly protocol: Protocol;
   readonly name: string;
@@ -32,80 +49,169 @@ interface Host {
 }
 
 /**
- * Where a request to `target` may be sent, best first (RFC 3263 §4): a numeric host as it stands; a host with a port by
- * its addresses; else SRV for the transport, or for each in turn, and the host's own addresses when there is none.
- * `maddr` takes the host's place.
+ * Where a request to `target` may be sent, best first (RFC 3263 §4): a numeric host as it stands, without a question; a host
+ * with a port by its addresses; else by NAPTR, SRV for its transports, and its own addresses when there is none.
+ * `maddr` takes the host's place. Only by transports that are listened on, and TLS alone for `sips`.
  * @throws UnresolvableTarget, MalformedUri
  */
-export async function resolveTarget(
-  target: SipUri | string,
-  resolver: HostResolver = systemResolver,
-  random: Random = systemRandom,
-): Promise<Endpoint[]> {
+export async function resolveTarget(target: SipUri | string, sources: TargetSources): Promise<Target[]> {
   const uri = typeof target === 'string' ? parseUri(target) : target;
   const name = (uri.params.get('maddr') ?? uri.host).replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  const given = protocolOf(uri);
-  const protocol = given ?? 'udp';
-  const port = uri.port ?? DEFAULT_PORT;
-  if (isIP(name) !== 0) return [{ protocol, address: name, port }];
-  if (CONNECTED.includes(protocol) || isNowhere(name)) {
+  const given = givenProtocol(uri);
+  const spoken = spokenProtocols(uri, given, sources.local);
+  const domain = isIP(uri.host) === 0 ? { domain: uri.host.replace(/\.$/, '') } : {};
+  if (isIP(name) !== 0) {
+    const protocol = given ?? usualProtocol(spoken);
+    return [{ protocol, address: name, port: portOf(uri, protocol), ...domain }];
+  }
+  if ((given !== undefined && CONNECTED.includes(given)) || isNowhere(name)) {
     throw new UnresolvableTarget(`${name} is reached by its own connection alone`);
   }
-  const services =
-    uri.port === undefined && !isLocal(name) ? await servicesOf(name, given, resolver, random) : [];
-  return await addressesOf(services.length > 0 ? services : [{ protocol, name, port }], resolver);
+  const hosts = await hostsOf(uri, name, given, spoken, sources);
+  const endpoints = await addressesOf(hosts, sources);
+  return endpoints.map((endpoint) => ({ ...endpoint, ...domain }));
 }
 
 /**
  * The transport a URI demands, undefined when it leaves the choice.
- * @throws UnresolvableTarget when it demands TLS (§4.1: sips is never sent in the clear) or another not spoken here
+ * @throws UnresolvableTarget when it is one not spoken here, or would send what is `sips` in the clear (§4.1)
  */
-function protocolOf(uri: SipUri): Protocol | undefined {
-  const wanted = uri.scheme === 'sips' ? 'tls' : uri.params.get('transport')?.toLowerCase();
-  if (wanted === undefined || wanted === '') return undefined;
-  const protocol = [...PROTOCOLS, ...CONNECTED].find((spoken) => spoken === wanted);
-  if (protocol === undefined) throw new UnresolvableTarget(`${wanted} to ${uri.host} is not spoken here`);
+function givenProtocol(uri: SipUri): Protocol | undefined {
+  const wanted = uri.params.get('transport')?.toLowerCase() ?? '';
+  if (wanted === '') return uri.scheme === 'sips' ? 'tls' : undefined;
+  const protocol =
+    uri.scheme === 'sips' ? SECURED.get(wanted) : [...ANY, ...CONNECTED].find((spoken) => spoken === wanted);
+  if (protocol === undefined) {
+    throw new UnresolvableTarget(`${uri.scheme} by ${wanted} to ${uri.host} is not spoken here`);
+  }
   return protocol;
 }
 
-async function servicesOf(
-  host: string,
+/** @throws UnresolvableTarget when we listen on none of those the URI allows */
+function spokenProtocols(
+  { host }: SipUri,
   given: Protocol | undefined,
-  resolver: HostResolver,
-  random: Random,
-): Promise<Host[]> {
-  const asked = given === undefined ? PROTOCOLS : [given];
-  const answers = await Promise.all(
-    asked.map(async (protocol) => {
-      // No SRV record is the usual case, not a fault (§4.2).
-      const records = await resolver.services(`_sip._${protocol}.${host}`).catch(() => []);
-      // RFC 2782: the name "." says that the service is not to be had there.
-      const offered = records
-        .filter(({ name }) => name !== '' && name !== '.')
-        .slice(0, TARGET_LIMITS.services);
-      return orderServices(offered, random).map(({ name, port }): Host => ({ protocol, name, port }));
-    }),
-  );
-  return answers.flat();
+  local: readonly Endpoint[],
+): ReadonlySet<Protocol> {
+  const allowed = given === undefined ? ANY : [given];
+  const spoken = new Set(allowed.filter((protocol) => local.some((each) => each.protocol === protocol)));
+  if (spoken.size === 0) {
+    throw new UnresolvableTarget(`${host} would take ${allowed.join(', ')}, which is not spoken here`);
+  }
+  return spoken;
 }
 
-async function addressesOf(hosts: readonly Host[], resolver: HostResolver): Promise<Endpoint[]> {
-  const endpoints: Endpoint[] = [];
-  let cause: unknown;
-  for (const { protocol, name, port } of hosts) {
-    try {
-      const addresses = isIP(name) !== 0 ? [name] : await resolver.addresses(name);
-      for (const address of addresses) endpoints.push({ protocol, address, port });
-    } catch (error) {
-      // The other hosts may still have one.
-      cause = error;
-    }
-    if (endpoints.length >= TARGET_LIMITS.endpoints) break;
+/** RFC 3263 §4.1: UDP for a `sip` URI that leaves the choice and has nothing to look it up by; TCP where there is no UDP. */
+function usualProtocol(spoken: ReadonlySet<Protocol>): Protocol {
+  return ANY.find((protocol) => spoken.has(protocol)) ?? 'udp';
+}
+
+function portOf({ port }: Pick<SipUri, 'port'>, protocol: Protocol): number {
+  return port ?? (protocol === 'tls' || protocol === 'wss' ? DEFAULT_TLS_PORT : DEFAULT_PORT);
+}
+
+/** RFC 3263 §4.1 and §4.2: transport and port, each with the name whose addresses are looked up. */
+async function hostsOf(
+  uri: SipUri,
+  name: string,
+  given: Protocol | undefined,
+  spoken: ReadonlySet<Protocol>,
+  sources: TargetSources,
+): Promise<readonly Host[]> {
+  const itself = (protocol: Protocol): Host => ({ protocol, name, port: portOf(uri, protocol) });
+  if (uri.port !== undefined || isLocal(name)) return [itself(given ?? usualProtocol(spoken))];
+  // §4.1: a transport that is given is not looked for; one that `sips` alone demands may be.
+  if (!uri.params.has('transport')) {
+    const pointed = await byPointers(name, spoken, sources);
+    if (pointed.length > 0) return pointed;
   }
+  const found = await Promise.all(
+    [...spoken].map(async (protocol) => ({
+      protocol,
+      ...(await servicesOf(serviceName(protocol, name), protocol, sources)),
+    })),
+  );
+  const hosts = found.flatMap((each) => each.hosts);
+  if (hosts.length > 0) return hosts;
+  // RFC 2782: what is decidedly not to be had there is not asked for at its addresses either.
+  const left = new Set(found.filter(({ denied }) => !denied).map(({ protocol }) => protocol));
+  if (left.size === 0) throw new UnresolvableTarget(`${name} says that it takes no SIP`);
+  return [itself(usualProtocol(left))];
+}
+
+async function byPointers(
+  name: string,
+  spoken: ReadonlySet<Protocol>,
+  sources: TargetSources,
+): Promise<readonly Host[]> {
+  // No NAPTR record is the usual case, not a fault; nor is a DNS server that does not know what that is.
+  const records = await sources.resolver.pointers(name).catch(() => []);
+  const pointers = orderPointers(records, spoken).slice(0, TARGET_LIMITS.pointers);
+  const found = await Promise.all(
+    pointers.map(async (pointer): Promise<readonly Host[]> => {
+      const { protocol, kind, name: to } = pointer;
+      if (kind === 'a') return [{ protocol, name: to, port: portOf({}, protocol) }];
+      return (await servicesOf(to, protocol, sources)).hosts;
+    }),
+  );
+  return found.flat();
+}
+
+function serviceName(protocol: Protocol, host: string): string {
+  return protocol === 'tls' ? `_sips._tcp.${host}` : `_sip._${protocol}.${host}`;
+}
+
+/** The servers of one SRV name in the order they are tried; `denied`: it says that there is none on purpose. */
+async function servicesOf(
+  name: string,
+  protocol: Protocol,
+  { resolver, random }: TargetSources,
+): Promise<{ readonly hosts: readonly Host[]; readonly denied: boolean }> {
+  // No SRV record is the usual case too (§4.2).
+  const records = await resolver.services(name).catch(() => []);
+  const offered = records.filter((each) => each.name !== '' && each.name !== '.');
+  const ordered = orderServices(offered, random).slice(0, TARGET_LIMITS.services);
+  return {
+    hosts: ordered.map((each): Host => ({ protocol, name: each.name.replace(/\.$/, ''), port: each.port })),
+    denied: records.length > 0 && offered.length === 0,
+  };
+}
+
+async function addressesOf(
+  hosts: readonly Host[],
+  { resolver, local }: TargetSources,
+): Promise<readonly Endpoint[]> {
+  let cause: unknown;
+  const found = await Promise.all(
+    hosts.slice(0, TARGET_LIMITS.services).map(async ({ protocol, name, port }) => {
+      try {
+        const addresses = isIP(name) !== 0 ? [name] : await resolver.addresses(name);
+        const endpoints = addresses.map((address): Endpoint => ({ protocol, address, port }));
+        return reachable(endpoints, local);
+      } catch (error) {
+        // The other hosts may still have one.
+        cause = error;
+        return [];
+      }
+    }),
+  );
+  const endpoints = found.flat();
   if (endpoints.length === 0) {
-    throw new UnresolvableTarget(`no address for ${hosts.map(({ name }) => name).join(', ')}`, { cause });
+    throw new UnresolvableTarget(
+      `no address to be reached from here of ${hosts.map(({ name }) => name).join(', ')}`,
+      { cause },
+    );
   }
   return endpoints.slice(0, TARGET_LIMITS.endpoints);
+}
+
+/** Without the addresses no listener of ours reaches; those a listener serves better first, else in their order. */
+function reachable(endpoints: readonly Endpoint[], local: readonly Endpoint[]): readonly Endpoint[] {
+  return endpoints
+    .map((endpoint) => ({ endpoint, best: Math.max(0, ...local.map((each) => reach(each, endpoint))) }))
+    .filter(({ best }) => best > 0)
+    .sort((a, b) => b.best - a.best)
+    .map(({ endpoint }) => endpoint);
 }
 
 /** RFC 6761 §6.4: the names WebSocket clients give themselves, that have none (RFC 7118 §5). */

@@ -13,6 +13,8 @@ export interface Departure {
   readonly bytes: Buffer;
   readonly branch: string;
   readonly flow: Flow;
+  /** There is another address to try when this one stays silent. */
+  readonly more: boolean;
 }
 
 export interface Journey {
@@ -20,8 +22,23 @@ export interface Journey {
   readonly nextHop: string;
   /** Writes the request for the way it takes. */
   readonly compose: (way: Way) => SipRequest;
-  /** A flow to take when no address of the next hop can be reached; a WebSocket is the only way to who made it. */
+  /**
+   * Of a request in a dialog, the flow to take when no address of the next hop can be reached; a WebSocket is the only way
+   * to who made it. Such a request goes also where new ones are not welcome.
+   */
   readonly fallback?: Flow;
+}
+
+/**
+ * Why the next way is asked for: the one before could not be taken or broke ('failed'), led to nobody who answers
+ * ('silent'), or to one who says 503 ('refused').
+ */
+export type Outcome = 'failed' | 'silent' | 'refused';
+
+/** No way is left. */
+export interface Impasse {
+  /** All of them were left out because they asked to be left alone so long, ms (RFC 3261 §21.5.4). */
+  readonly retryAfter?: number;
 }
 
 /**
@@ -31,31 +48,45 @@ export interface Journey {
 export async function* departures(
   surroundings: Surroundings,
   { nextHop, compose, fallback }: Journey,
-): AsyncGenerator<Departure, void, undefined> {
-  const { transport, addresses, clock } = surroundings;
+): AsyncGenerator<Departure, Impasse, Outcome | undefined> {
+  const { transport, addresses, clock, setbacks } = surroundings;
   if (fallback !== undefined && isWebSocket(fallback.remote)) {
-    yield prepare(surroundings, compose, fallback);
-    return;
+    yield prepare(surroundings, compose, fallback, false);
+    return {};
   }
-  const resolved = await surroundings.resolve(nextHop).catch(() => []);
-  const endpoints = resolved.filter(({ protocol }) => addresses.listensOn(protocol));
+  const found = await surroundings.resolve(nextHop).catch(() => []);
+  const welcome = fallback === undefined ? found.filter((each) => setbacks.shunned(each) === 0) : found;
+  const targets = setbacks.order(welcome).slice(0, SENDING_LIMITS.addresses);
   const transportGiven = /;transport=/i.test(nextHop);
-  for (const endpoint of endpoints.slice(0, SENDING_LIMITS.addresses)) {
-    const flow = await transport.flowTo(endpoint).catch(() => undefined);
-    if (flow === undefined) continue;
-    const departure = prepare(surroundings, compose, flow);
-    const tooLong = endpoint.protocol === 'udp' && departure.bytes.length > SENDING_LIMITS.datagram;
+  let outcome: Outcome | undefined;
+  for (const [index, target] of targets.entries()) {
+    const more = index < targets.length - 1;
+    const flow = await transport.flowTo(target).catch(() => undefined);
+    if (flow === undefined) {
+      setbacks.failed(target, { kind: 'unreachable' });
+      continue;
+    }
+    const departure = prepare(surroundings, compose, flow, more);
+    const tooLong = target.protocol === 'udp' && departure.bytes.length > SENDING_LIMITS.datagram;
     if (tooLong && !transportGiven && addresses.listensOn('tcp')) {
       // RFC 3261 §18.1.1: a long request goes over TCP, and over UDP after all where that is not taken.
-      const connecting = transport.flowTo({ ...endpoint, protocol: 'tcp' });
+      const connecting = transport.flowTo({ ...target, protocol: 'tcp' });
       const tcp = await withDeadline(clock, SENDING_LIMITS.tcpAttempt, 'connecting', connecting).catch(
         () => undefined,
       );
-      if (tcp !== undefined) yield prepare(surroundings, compose, tcp);
+      if (tcp !== undefined) {
+        outcome = yield prepare(surroundings, compose, tcp, more);
+        // Who took the connection is not asked again by UDP.
+        if (outcome === 'silent' || outcome === 'refused') continue;
+      }
     }
-    yield departure;
+    outcome = yield departure;
   }
-  if (fallback !== undefined) yield prepare(surroundings, compose, fallback);
+  if (fallback !== undefined && (outcome === undefined || outcome === 'failed')) {
+    yield prepare(surroundings, compose, fallback, false);
+  }
+  if (found.length === 0 || welcome.length > 0) return {};
+  return { retryAfter: Math.min(...found.map((each) => setbacks.shunned(each))) };
 }
 
 /** The request as it would have gone, for one that goes nowhere. */
@@ -69,8 +100,9 @@ function prepare(
   { addresses, identifiers }: Surroundings,
   compose: (way: Way) => SipRequest,
   flow: Flow,
+  more: boolean,
 ): Departure {
   const branch = identifiers.branch();
   const request = compose(addresses.way(flow.local, flow.remote, branch));
-  return { request, bytes: serializeMessage(request), branch, flow };
+  return { request, bytes: serializeMessage(request), branch, flow, more };
 }

@@ -11,4 +11,6 @@ export const SENDING_LIMITS = {
   localResponsePause: 20,
   /** Addresses of one target that are tried. */
   addresses: 8,
+  /** One of several that has not even sent a 100 after so many times T1 is left aside for the next one. */
+  silenceRounds: 16,
 } as const;

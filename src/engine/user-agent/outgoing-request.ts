@@ -4,12 +4,14 @@ import { messageLine, requestSentLine } from '../control/notice.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import { serializeMessage } from '../message/serialize-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import type { ClientTransaction, ClientTransactionUser } from '../transaction/client-transaction.ts';
 import { cancellationOf } from '../transaction/client-transaction.ts';
 import { responseTo } from '../transaction/response-to.ts';
-import type { Departure, Journey } from './departures.ts';
+import { Attempt } from './attempt.ts';
+import type { AttemptJudge } from './attempt.ts';
+import type { Departure, Impasse, Journey, Outcome } from './departures.ts';
 import { departures, undeliverable } from './departures.ts';
 import { SENDING_LIMITS } from './limits.ts';
+import { retryAfterOf } from './retry-after.ts';
 import type { Surroundings } from './surroundings.ts';
 import { shownToApplication } from './upward.ts';
 
@@ -34,25 +36,57 @@ export interface Order {
   readonly dialog?: Dialog;
 }
 
-/** One request on its way out, over as many ways as it takes, until its final response is shown. */
-export class OutgoingRequest implements ClientTransactionUser {
+/**
+ * One request on its way out, until its final response is shown; over one way after the other (RFC 3263 §4.3):
+ *
+ * - A way that cannot be taken or breaks, and a 503, send it by the next one at once.
+ * - A way that is silent for 16·T1 is left to itself: the request goes by the next one too, with the same Call-ID and CSeq,
+ *   so that who gets both can tell (§8.2.2.2). It is not repeated on the old way, whose answer still counts. Sooner or later
+ *   than that is worse: before, a server that is only slow gets its 100 out (RFC 4320 §4.1); after 64·T1 the one who has
+ *   the first copy has forgotten it, and takes the second for another text.
+ * - A provisional response ends the search; after it only a 503 moves a request on.
+ * - 64·T1 after its start a request is over, however many ways there were, unless a callee rings.
+ */
+export class OutgoingRequest implements AttemptJudge {
   readonly id: string;
   readonly order: Order;
+  /** Callees of a fork that came second, by their tags: what is done when their 2xx comes again. */
+  readonly forks = new Map<string, () => void>();
   readonly #surroundings: Surroundings;
   readonly #judge: ResponseJudge;
-  readonly #ways: AsyncGenerator<Departure, void, undefined>;
-  #current: { readonly transaction: ClientTransaction; readonly departure: Departure } | undefined;
+  readonly #ways: AsyncGenerator<Departure, Impasse, Outcome | undefined>;
+  readonly #startedAt: number;
+  /** In the order they were begun. */
+  readonly #attempts: Attempt[] = [];
+  /** The one the response shown last came by, or else the last one begun. */
+  #current: Attempt | undefined;
+  /** A final response that is shown when no better one comes. */
+  #held: { readonly attempt: Attempt; readonly response: SipResponse } | undefined;
+  /** The next way is being looked for. */
+  #searching = false;
+  /** One that was found and is not needed for now. */
+  #spare: Departure | undefined;
+  /** There is none left. */
+  #exhausted = false;
+  #retryAfter: number | undefined;
+  /** Somebody may have it and has not said so. */
+  #ambiguous = false;
   #pause: Timer | undefined;
+  #silence: Timer | undefined;
+  #end: Timer | undefined;
   #announced = false;
-  #answered = false;
   #final = false;
+  #closed = false;
   #cancel: 'none' | 'wanted' | 'sent' = 'none';
+  /** What the CANCEL says beside what it must. */
+  #cancelFields: readonly (readonly [name: string, value: string])[] = [];
 
   constructor(order: Order, surroundings: Surroundings, judge: ResponseJudge) {
     this.id = surroundings.identifiers.next();
     this.order = order;
     this.#surroundings = surroundings;
     this.#judge = judge;
+    this.#startedAt = surroundings.clock.now();
     this.#ways = departures(surroundings, order.journey);
   }
 
@@ -61,7 +95,7 @@ export class OutgoingRequest implements ClientTransactionUser {
     return this.#final;
   }
 
-  /** The request as it was sent last. */
+  /** The request as it was sent last, or as the response shown answers it. */
   get request(): SipRequest | undefined {
     return this.#current?.departure.request;
   }
@@ -77,56 +111,185 @@ export class OutgoingRequest implements ClientTransactionUser {
 
   /** The engine closes: no response made here is shown any more. */
   abandon(): void {
-    this.#pause?.cancel();
+    this.#closed = true;
+    this.#stopTimers();
   }
 
-  /** RFC 3261 §9.1. Returns the CANCEL, which waits for a provisional response; undefined when it comes too late. */
-  cancel(): SipRequest | undefined {
-    const current = this.#current;
-    if (current === undefined || this.#final || this.order.method !== 'INVITE') return undefined;
+  /**
+   * RFC 3261 §9.1. Returns the CANCEL, which waits for a provisional response; undefined when it comes too late.
+   * @param fields what it says beside, such as Reason
+   */
+  cancel(fields: readonly (readonly [name: string, value: string])[] = []): SipRequest | undefined {
+    if (this.#final || this.order.method !== 'INVITE') return undefined;
     if (this.#cancel === 'none') {
       this.#cancel = 'wanted';
-      if (current.transaction.state === 'proceeding') this.#sendCancel();
+      this.#cancelFields = fields;
+      this.#silence?.cancel();
+      for (const attempt of this.#attempts) if (attempt.proceeding) this.#sendCancel(attempt);
     }
-    return cancellationOf(current.departure.request);
+    const { journey } = this.order;
+    const invite = this.request ?? undeliverable(this.#surroundings, journey.compose);
+    return cancellationOf(invite, this.#cancelFields);
   }
 
-  responded(response: SipResponse): void {
-    this.#answered = true;
-    if (this.#cancel === 'wanted' && response.status < 200) this.#sendCancel();
-    this.#show(response, true);
+  responded(attempt: Attempt, response: SipResponse): void {
+    const { setbacks } = this.#surroundings;
+    const { remote } = attempt.departure.flow;
+    if (response.status === 503) {
+      setbacks.failed(remote, { kind: 'overloaded', ...retryAfterOf(response) });
+    } else setbacks.answered(remote);
+    if (response.status < 200) this.#progressed(attempt, response);
+    else if (response.status < 300) this.#settle(attempt, response);
+    else if (!this.#final) this.#refused(attempt, response);
   }
 
-  timedOut(): void {
-    // A call that was cancelled and never answered is over all the same (RFC 3261 §9.1).
-    const status = this.#cancel === 'sent' ? 487 : 408;
-    // A callee that rings for ever is told that nobody waits any more (§16.8).
-    if (this.#answered && this.#cancel === 'none' && this.order.method === 'INVITE') this.#sendCancel();
-    this.#answerLocally(status);
-  }
-
-  failed(): void {
-    if (this.#answered || this.#cancel !== 'none') {
-      this.#answerLocally(503);
+  timedOut(attempt: Attempt): void {
+    if (this.#final) return;
+    this.#ambiguous = true;
+    if (attempt.answered) {
+      // A callee that rings for ever is told that nobody waits any more (§16.8).
+      if (this.#cancel === 'none' && this.order.method === 'INVITE') attempt.cancel();
     } else {
-      this.#next().catch(() => this.#answerLocally(503));
+      this.#surroundings.setbacks.failed(attempt.departure.flow.remote, { kind: 'unreachable' });
     }
+    this.#conclude();
   }
 
-  async #next(): Promise<void> {
-    const { value: departure } = await this.#ways.next();
-    if (departure === undefined) {
-      this.#announce(undefined);
-      const { clock } = this.#surroundings;
-      this.#pause = clock.after(SENDING_LIMITS.localResponsePause, () => this.#answerLocally(503));
+  failed(attempt: Attempt): void {
+    if (this.#final) return;
+    this.#surroundings.setbacks.failed(attempt.departure.flow.remote, { kind: 'unreachable' });
+    if (attempt.answered || this.#cancel !== 'none') this.#conclude();
+    else this.#moveOn('failed');
+  }
+
+  /** A provisional response: who gave it has the request. */
+  #progressed(attempt: Attempt, response: SipResponse): void {
+    if (this.#final) {
+      // Nobody waits for this call any more: another way led to an answer, or none did in time.
+      if (this.order.method === 'INVITE') attempt.cancel();
       return;
     }
-    const { transactions } = this.#surroundings;
-    const { request, bytes, branch, flow } = departure;
-    const transaction = transactions.openClient(request, bytes, branch, flow, this);
-    this.#current = { transaction, departure };
+    this.#silence?.cancel();
+    if (this.#cancel === 'wanted') this.#sendCancel(attempt);
+    this.#show(response, attempt);
+  }
+
+  /** A final response that may not be the last word. */
+  #refused(attempt: Attempt, response: SipResponse): void {
+    this.#silence?.cancel();
+    if (this.#held === undefined || this.#held.response.status === 503) this.#held = { attempt, response };
+    if (response.status === 503 && this.#cancel === 'none') {
+      this.#moveOn('refused');
+      return;
+    }
+    // §8.2.2.2: 482 says that the copy that went before has come there as well; its own answer says more. Else an answer
+    // waits for who rings, and that of one we gave up for the one we went on to.
+    const others = this.#attempts.filter((each) => each !== attempt && !each.over);
+    const last = this.#attempts.at(-1);
+    const waits = others.some((each) => response.status === 482 || each.answered || each === last);
+    if (waits && this.#cancel === 'none') this.#conclude();
+    else this.#settle(attempt, response);
+  }
+
+  #moveOn(outcome: Outcome): void {
+    if (this.#exhausted || this.#searching || this.#left() <= 0) {
+      this.#conclude();
+      return;
+    }
+    this.#next(outcome).catch(() => {
+      this.#searching = false;
+      this.#exhausted = true;
+      this.#conclude();
+    });
+  }
+
+  /** How long the request may go on, ms. */
+  #left(): number {
+    const { clock, timers } = this.#surroundings;
+    return this.#startedAt + 64 * timers.t1 - clock.now();
+  }
+
+  async #next(outcome?: Outcome): Promise<void> {
+    this.#searching = true;
+    const spare = this.#spare;
+    this.#spare = undefined;
+    const found =
+      spare === undefined ? await this.#ways.next(outcome) : { done: false as const, value: spare };
+    this.#searching = false;
+    if (this.#closed || this.#final) return;
+    if (found.done === true) {
+      this.#exhausted = true;
+      this.#retryAfter = found.value.retryAfter;
+      if (this.#announced || this.order.command === undefined) this.#conclude();
+      else this.#goNowhere();
+    } else if (this.#cancel !== 'none') {
+      this.#exhausted = true;
+      this.#announce(found.value);
+      this.#conclude();
+    } else if (outcome === 'silent' && this.#attempts.some((each) => each.answered && !each.over)) {
+      // Who was silent has spoken meanwhile.
+      this.#spare = found.value;
+    } else {
+      this.#begin(found.value);
+    }
+  }
+
+  #goNowhere(): void {
+    const { clock } = this.#surroundings;
+    this.#announce(undefined);
+    this.#pause = clock.after(SENDING_LIMITS.localResponsePause, () => this.#conclude());
+  }
+
+  #begin(departure: Departure): void {
+    const { clock, transactions, timers } = this.#surroundings;
+    for (const earlier of this.#attempts) earlier.mute();
+    const attempt = new Attempt(departure, transactions, this);
+    if (this.#attempts.length === 1) this.#end = clock.after(this.#left(), () => this.#conclude());
+    this.#attempts.push(attempt);
+    this.#current = attempt;
     this.#announce(departure);
-    transaction.start();
+    this.#silence?.cancel();
+    if (departure.more && this.#left() > SENDING_LIMITS.silenceRounds * timers.t1) {
+      const silence = SENDING_LIMITS.silenceRounds * timers.t1;
+      this.#silence = clock.after(silence, () => this.#fellSilent(attempt));
+    }
+    attempt.start();
+  }
+
+  #fellSilent(attempt: Attempt): void {
+    this.#ambiguous = true;
+    this.#surroundings.setbacks.failed(attempt.departure.flow.remote, { kind: 'unreachable' });
+    this.#moveOn('silent');
+  }
+
+  /** Answers the request when nothing more is to be waited for. */
+  #conclude(): void {
+    if (this.#final || this.#closed) return;
+    const waiting = this.#attempts.filter(({ over }) => !over);
+    const rings = this.order.method === 'INVITE' && waiting.some(({ answered }) => answered);
+    const late = this.#attempts.length > 1 && this.#left() <= 0;
+    if (late ? rings : waiting.length > 0 || this.#searching) return;
+    const held = this.#held;
+    if (held !== undefined && (held.response.status !== 503 || !this.#ambiguous)) {
+      this.#settle(held.attempt, held.response);
+      return;
+    }
+    // A call that was cancelled and never answered is over all the same (RFC 3261 §9.1).
+    const cancelled = this.#cancel === 'sent' || (this.#cancel !== 'none' && !this.#ambiguous);
+    this.#answerLocally(cancelled ? 487 : this.#ambiguous ? 408 : 503);
+  }
+
+  #settle(attempt: Attempt, response: SipResponse): void {
+    const first = !this.#final;
+    this.#show(response, attempt);
+    if (!first) return;
+    for (const other of this.#attempts) if (other !== attempt && !other.over) this.#giveUp(other);
+  }
+
+  /** Another attempt was answered. A call that may yet ring is ended as soon as it does. */
+  #giveUp(attempt: Attempt): void {
+    if (this.order.method !== 'INVITE') attempt.abandon();
+    else if (attempt.proceeding) attempt.cancel();
   }
 
   /** Tells the application what was sent, once. */
@@ -145,44 +308,46 @@ export class OutgoingRequest implements ClientTransactionUser {
     application.notify(requestSentLine(identifiers.next(), command.id, passage), bytes);
   }
 
-  #sendCancel(): void {
-    const current = this.#current;
-    if (current === undefined) return;
+  #sendCancel(attempt: Attempt): void {
     this.#cancel = 'sent';
-    const cancellation = cancellationOf(current.departure.request);
-    const { branch, flow } = current.departure;
-    const silent: ClientTransactionUser = {
-      responded: () => undefined,
-      timedOut: () => undefined,
-      failed: () => undefined,
-    };
-    const bytes = serializeMessage(cancellation);
-    this.#surroundings.transactions.openClient(cancellation, bytes, branch, flow, silent).start();
-    current.transaction.cancelled();
+    attempt.cancel(this.#cancelFields);
   }
 
   #answerLocally(status: number): void {
-    if (this.#final) return;
     const request = this.request ?? undeliverable(this.#surroundings, this.order.journey.compose);
-    this.#show(responseTo(request, status, ''), false);
+    const response = responseTo(request, status, '');
+    if (status === 503 && this.#retryAfter !== undefined) {
+      response.headers.append('Retry-After', String(Math.ceil(this.#retryAfter / 1_000)));
+    }
+    this.#show(response, undefined);
+    for (const attempt of this.#attempts) if (!attempt.over) this.#giveUp(attempt);
   }
 
-  #show(response: SipResponse, received: boolean): void {
+  /** @param from whom it came from; undefined for one made here */
+  #show(response: SipResponse, from: Attempt | undefined): void {
+    if (from !== undefined) this.#current = from;
     const verdict = this.#judge.judge(this, response);
-    if (verdict === 'silent' || this.#final) return;
+    if (this.#final || (verdict === 'silent' && response.status < 200)) return;
     this.#final = response.status >= 200;
+    if (this.#final) this.#stopTimers();
     const { command, application } = this.order;
-    if (command !== undefined) {
+    if (command !== undefined && verdict !== 'silent') {
       const { clock, identifiers, binaryBodies } = this.#surroundings;
       const bytes = shownToApplication(response, binaryBodies);
       const passage = {
-        bytes: received ? bytes.length : 0,
-        peer: received ? this.#current?.departure.flow.remote : undefined,
+        bytes: from === undefined ? 0 : bytes.length,
+        peer: from?.departure.flow.remote,
         at: clock.now(),
         transactionId: this.id,
       };
       application.notify(messageLine(identifiers.next(), passage, verdict?.id ?? ''), bytes);
     }
     if (this.#final) this.#judge.finished(this, response);
+  }
+
+  #stopTimers(): void {
+    this.#pause?.cancel();
+    this.#silence?.cancel();
+    this.#end?.cancel();
   }
 }
