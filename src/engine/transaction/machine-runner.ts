@@ -11,6 +11,11 @@ export interface MachineHost {
   ended(): void;
 }
 
+interface RunningTimer {
+  readonly name: TimerName;
+  readonly timer: Timer;
+}
+
 /** Runs one machine: keeps its state, turns its timers on the clock, and hands its other actions to the host. */
 export class MachineRunner<Event extends string> {
   readonly #machine: AnyMachine;
@@ -18,7 +23,8 @@ export class MachineRunner<Event extends string> {
   readonly #clock: Clock;
   readonly #host: MachineHost;
   #state: string;
-  #running: { readonly name: TimerName; readonly timer: Timer }[] = [];
+  /** A list that is replaced, not changed: one that grows takes room for many, and few transactions run two timers. */
+  #running: readonly RunningTimer[] = [];
   #rounds = 0;
 
   constructor(machine: AnyMachine, setting: TimerSetting, clock: Clock, host: MachineHost) {
@@ -80,13 +86,15 @@ export class MachineRunner<Event extends string> {
       this.#running = this.#running.filter((each) => each.name !== name);
       this.fire(event);
     });
-    this.#running.push({ name, timer });
+    this.#running = [...this.#running, { name, timer }];
   }
 
   #stopTimer(name: TimerName): void {
-    const index = this.#running.findIndex((each) => each.name === name);
-    if (index < 0) return;
-    this.#running[index]?.timer.cancel();
-    this.#running.splice(index, 1);
+    for (const each of this.#running) {
+      if (each.name !== name) continue;
+      each.timer.cancel();
+      this.#running = this.#running.filter((other) => other !== each);
+      return;
+    }
   }
 }

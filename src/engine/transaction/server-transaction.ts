@@ -28,7 +28,7 @@ export interface ServerTransactionSurroundings {
   readonly timers: SipTimers;
   /** The first final response was given. */
   answered(transaction: ServerTransaction): void;
-  /** A copy of `bytes` that may be kept for long. */
+  /** A copy of `bytes` that may be kept for as long as others of its kind: 64*T1 or T4. */
   keep(bytes: Buffer): Buffer;
   /** The transaction is gone. */
   ended(transaction: ServerTransaction): void;
@@ -100,9 +100,11 @@ export class ServerTransaction implements MachineHost {
 
   /** Sends a response; returns its bytes. Call only while {@link open}. */
   respond(response: SipResponse): Buffer {
-    const bytes = this.#surroundings.keep(serializeMessage(response));
+    const serialized = serializeMessage(response);
+    const final = response.status >= 200;
+    const bytes = final ? this.#surroundings.keep(serialized) : serialized;
     this.#lastResponse = bytes;
-    if (response.status < 200) {
+    if (!final) {
       this.#runner.fire('provisional');
       return bytes;
     }
