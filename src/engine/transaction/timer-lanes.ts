@@ -22,21 +22,20 @@ class LaneTimer implements Timer {
 
 /** Timers of one length: they end in the order they were started, so one timer of the clock serves for all. */
 class Lane {
-  readonly #clock: { after: Clock['after']; time(): number };
+  readonly #clock: Clock;
   readonly #length: number;
   #first: LaneTimer | undefined;
   #last: LaneTimer | undefined;
   #waiting = 0;
   #timer: Timer | undefined;
 
-  /** @param clock tells a time that never goes back */
-  constructor(clock: { after: Clock['after']; time(): number }, length: number) {
+  constructor(clock: Clock, length: number) {
     this.#clock = clock;
     this.#length = length;
   }
 
   start(callback: () => void): Timer {
-    const timer = new LaneTimer(this.#clock.time() + this.#length, callback, this);
+    const timer = new LaneTimer(this.#clock.now() + this.#length, callback, this);
     if (this.#last === undefined) this.#first = timer;
     else this.#last.next = timer;
     this.#last = timer;
@@ -54,8 +53,8 @@ class Lane {
   }
 
   #ring(): void {
-    // The clock has rung for the first: it is due even where the time of day is a millisecond behind.
-    const now = Math.max(this.#clock.time(), this.#first?.due ?? 0);
+    // The clock has rung for the first: it is due whatever the time of day says, which may have been put back.
+    const now = Math.max(this.#clock.now(), this.#first?.due ?? 0);
     this.#timer = undefined;
     for (let timer = this.#first; timer !== undefined; timer = this.#first) {
       const { callback, due } = timer;
@@ -83,8 +82,6 @@ class Lane {
 export class TimerLanes implements Clock {
   readonly #clock: Clock;
   readonly #lanes = new Map<number, Lane>();
-  /** What the time of day was put back since the start, ms. */
-  #behind = 0;
   #latest = 0;
 
   constructor(clock: Clock) {
@@ -96,20 +93,15 @@ export class TimerLanes implements Clock {
   }
 
   after(delay: number, callback: () => void): Timer {
+    const now = this.#clock.now();
+    // The hands were put back: what starts from here on is not due behind what waits, and goes into lanes of its own.
+    if (now < this.#latest) this.#lanes.clear();
+    this.#latest = now;
     let lane = this.#lanes.get(delay);
     if (lane === undefined) {
-      const time = (): number => this.#time();
-      lane = new Lane({ after: (length, ring) => this.#clock.after(length, ring), time }, delay);
+      lane = new Lane(this.#clock, delay);
       this.#lanes.set(delay, lane);
     }
     return lane.start(callback);
-  }
-
-  /** The time of day, which goes on from where it was when the hands are put back. */
-  #time(): number {
-    const time = this.#clock.now() + this.#behind;
-    if (time < this.#latest) this.#behind += this.#latest - time;
-    this.#latest = Math.max(this.#latest, time);
-    return this.#latest;
   }
 }
