@@ -227,7 +227,13 @@ class RunningEngine {
     const { host, port } = this.#options.control;
     this.#opening.begin(this.#options.holdUntilServed ?? 0);
     await this.#transport.start();
-    const control = await this.#control.listen(host, port, () => this.#addresses.describe());
+    const addresses = this.#addresses;
+    const control = await this.#control.listen(
+      host,
+      port,
+      () => addresses.describe(),
+      () => addresses.describeBound(),
+    );
     this.#report();
     const transport = this.#transport;
     return {

@@ -159,7 +159,7 @@ export class SipAgent implements RequestSender {
       losers: new Set(),
     };
     this.#servers.push(server);
-    client.on('connect', (error, listening) => {
+    client.on('connect', (error, listening, _version, local) => {
       if (error) {
         logger.error({ server: server.name, error: describeError(error) }, 'SIP server refused us');
         return;
@@ -171,7 +171,8 @@ export class SipAgent implements RequestSender {
       }
       logger.info({ server: server.name, listening }, 'SIP server connected');
       this.#setConnected(server, true);
-      onFirst(listening);
+      // We talk to it from within, where what it advertises need not lead to it.
+      onFirst(local ?? listening);
     });
     client.on('error', (error) => {
       if (!this.#stopped)

@@ -100,7 +100,16 @@ export interface DrachtioClient {
   }): void;
   disconnect(): void;
   use(method: string, handler: (request: DrachtioRequest, response: DrachtioResponse) => void): void;
-  on(event: 'connect', listener: (error: Error | null | undefined, hostport: string) => void): this;
+  /** `local`: what the server is bound to, where peers know it by other addresses; not every server says. */
+  on(
+    event: 'connect',
+    listener: (
+      error: Error | null | undefined,
+      hostport: string,
+      version?: string | null,
+      local?: string | null,
+    ) => void,
+  ): this;
   on(event: 'error' | 'close' | 'reconnecting', listener: (detail: unknown) => void): this;
   /** `sent` is called once the server took the request: a response may follow in the same read. */
   request(

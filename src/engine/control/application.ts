@@ -17,8 +17,10 @@ export type SipCommand = Extract<Command, { kind: 'sip' }>;
 
 /** Who acts on what applications send. */
 export interface ApplicationOwner {
-  /** What the engine listens on: `tcp/127.0.0.1:5060,udp/127.0.0.1:5060`. */
+  /** Where peers reach the engine: `tcp/203.0.113.7:5060,udp/203.0.113.7:5060`. */
   readonly listening: string;
+  /** The same as it is bound here. */
+  readonly bound: string;
   readonly secret: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -156,7 +158,7 @@ export class Application {
     this.#authenticated = true;
     this.#deadline.cancel();
     this.#owner.logger.info({ application: this.name }, 'application connected');
-    this.#answer(id, this.#owner.listening, SERVER_VERSION, this.#owner.listening);
+    this.#answer(id, this.#owner.listening, SERVER_VERSION, this.#owner.bound);
   }
 
   #answer(id: string, ...fields: readonly string[]): void {

@@ -10,25 +10,38 @@ import { CONTROL_LIMITS } from './limits.ts';
 /** The port applications connect to, and the applications that did. */
 export class ControlServer {
   readonly #server: Server;
-  readonly #owner: Omit<ApplicationOwner, 'listening'>;
+  readonly #owner: Omit<ApplicationOwner, 'listening' | 'bound'>;
   readonly #applications = new Set<Application>();
   readonly #connected: Gauge;
   /** When each application had its last turn, by verb: those that never had one come first. */
   readonly #turns = new Map<string, WeakMap<Application, number>>();
   #turn = 0;
   #listening = (): string => '';
+  #bound = (): string => '';
 
   constructor(
-    owner: Omit<ApplicationOwner, 'listening'> & { readonly logger: Logger; readonly metrics: Metrics },
+    owner: Omit<ApplicationOwner, 'listening' | 'bound'> & {
+      readonly logger: Logger;
+      readonly metrics: Metrics;
+    },
   ) {
     this.#owner = owner;
     this.#connected = owner.metrics.gauge('engine_applications', 'Applications on the control port');
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** Starts to listen; resolves with what was really bound. `sip` says what applications are told the engine listens on. */
-  async listen(host: string, port: number, sip: () => string): Promise<{ host: string; port: number }> {
+  /**
+   * Starts to listen; resolves with what was really bound. `sip` says what applications are told the engine listens on, `bound`
+   * the same as it is bound, where peers know it by other addresses.
+   */
+  async listen(
+    host: string,
+    port: number,
+    sip: () => string,
+    bound: () => string = sip,
+  ): Promise<{ host: string; port: number }> {
     this.#listening = sip;
+    this.#bound = bound;
     this.#server.listen(port, host);
     await once(this.#server, 'listening');
     const address = this.#server.address();
@@ -98,6 +111,7 @@ export class ControlServer {
       clock,
       logger,
       listening: this.#listening(),
+      bound: this.#bound(),
       nextId: () => this.#owner.nextId(),
       sip: (from, command) => this.#owner.sip(from, command),
       gone: (left) => {

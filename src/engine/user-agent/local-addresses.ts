@@ -37,11 +37,20 @@ export class LocalAddresses {
 
   /** `tcp/127.0.0.1:5060,udp/[::1]:5060`, those that are advertised as they are advertised. */
   describe(): string {
+    return this.#list(({ address, port, advertised }) => advertised ?? { host: address, port });
+  }
+
+  /** The same as they are bound. */
+  describeBound(): string {
+    return this.#list(({ address, port }) => ({ host: address, port }));
+  }
+
+  #list(shown: (listener: LocalEndpoint) => HostPort): string {
     return [...this.#transport.local]
       .sort((a, b) => a.protocol.localeCompare(b.protocol))
-      .map(({ protocol, address, port, advertised }) => {
-        const shown = advertised ?? { host: address, port };
-        return `${protocol}/${hostPortOf(shown.host, shown.port)}`;
+      .map((listener) => {
+        const { host, port } = shown(listener);
+        return `${listener.protocol}/${hostPortOf(host, port)}`;
       })
       .join(',');
   }

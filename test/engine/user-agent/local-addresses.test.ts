@@ -121,5 +121,6 @@ describe('an advertised address', () => {
     expect(addresses.describe()).to.equal(
       'tcp/[2001:db8::7]:5060,tls/sip.example.com:5061,udp/203.0.113.7:5070',
     );
+    expect(addresses.describeBound()).to.equal('tcp/[::]:5060,tls/0.0.0.0:5061,udp/10.0.0.5:5060');
   });
 });
