@@ -61,6 +61,9 @@ export async function startBuiltInEngine(
     listen: config.SIP_LISTEN,
     control: { host: '127.0.0.1', port: 0 },
     secret,
+    timers: { t1: config.SIP_T1_MS, t2: config.SIP_T2_MS, t4: config.SIP_T4_MS },
+    // A text of ours that comes back is refused by the mailbox, which knows best how (480).
+    returned: 'hand-up',
     holdUntilServed: OPENING_LIMIT,
   });
   const { control, attach, close } = engine;

@@ -97,6 +97,7 @@ describe('the configuration', () => {
     expect(faultsOf({ MSRP_LISTEN: 'tcp:0.0.0.0:2855' })).to.deep.equal(['MSRP_ADVERTISED_HOST']);
     expect(faultsOf({ DRACHTIO_SERVERS: 'a:9022,b:9022' })).to.deep.equal(['PRESENCE_SERVER']);
     expect(faultsOf({ MESSAGE_ACCOUNT: 'sip:mailbox@elsewhere.test' })).to.deep.equal(['MESSAGE_ACCOUNT']);
+    expect(faultsOf({ SIP_T1_MS: '500', SIP_T2_MS: '499' })).to.deep.equal(['SIP_T2_MS']);
     expect(faultsOf({ SIP_AUTH_USER: 'mailbox' })).to.deep.equal(['SIP_AUTH_PASSWORD']);
     expect(faultsOf({ MWI_UNSOLICITED: 'on' })).to.deep.equal(['OUTBOUND_PROXY']);
     const proxy = 'sip:10.0.0.5:5060;transport=tcp';

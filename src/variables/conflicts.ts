@@ -23,6 +23,9 @@ export function conflicts(settings: Settings): ConfigFault[] {
     const missing = settings.SIP_AUTH_USER === '' ? 'SIP_AUTH_USER' : 'SIP_AUTH_PASSWORD';
     faults.push({ variable: missing, problem: 'user name and password are given together or not at all' });
   }
+  if (settings.SIP_T2_MS < settings.SIP_T1_MS) {
+    faults.push({ variable: 'SIP_T2_MS', problem: 'must not be below SIP_T1_MS' });
+  }
   const { VOICEMAIL_MWI: voicemail, PRESENCE_SERVER: presence } = settings;
   if (voicemail !== undefined && presence !== undefined && hop(voicemail) === hop(presence)) {
     const problem = 'must not be PRESENCE_SERVER: it would tell us our own words';

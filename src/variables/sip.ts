@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AddressOfRecord } from '../core/address-of-record.ts';
 import { cidr, domain, hostPort, listOf, listenOn, noneOr, optional, parsed, sipUri } from './values.ts';
-import { variable } from './variable.ts';
+import { count, variable } from './variable.ts';
 
 /** Where SIP comes in and goes out, and who is served. */
 export const SIP_VARIABLES = {
@@ -11,6 +11,18 @@ export const SIP_VARIABLES = {
       .default('udp:127.0.0.1:5060,tcp:127.0.0.1:5060')
       .transform(parsed(listOf(listenOn(['udp', 'tcp'])), 'udp:HOST:PORT or tcp:HOST:PORT, by commas')),
     'Where the built-in SIP engine listens.',
+  ),
+  SIP_T1_MS: variable(
+    count(10, 4_000).default(500),
+    'Built-in engine only: T1 of RFC 3261, the time a SIP message and its answer are thought to take, ms. What is not answered over UDP is sent again after T1, and given up after 64 times T1.',
+  ),
+  SIP_T2_MS: variable(
+    count(10, 60_000).default(4_000),
+    'Built-in engine only: T2 of RFC 3261, the longest time between two sendings of the same message, ms. Not below SIP_T1_MS.',
+  ),
+  SIP_T4_MS: variable(
+    count(10, 60_000).default(5_000),
+    'Built-in engine only: T4 of RFC 3261, how long a message may be on its way, ms.',
   ),
   DRACHTIO_SERVERS: variable(
     z
