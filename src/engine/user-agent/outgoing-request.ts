@@ -148,7 +148,7 @@ export class OutgoingRequest implements AttemptJudge {
     this.#ambiguous = true;
     if (attempt.answered) {
       // A callee that rings for ever is told that nobody waits any more (§16.8).
-      if (this.#cancel === 'none' && this.order.method === 'INVITE') attempt.cancel();
+      if (this.order.method === 'INVITE') attempt.cancel(this.#cancelFields);
     } else {
       this.#surroundings.setbacks.failed(attempt.departure.flow.remote, { kind: 'unreachable' });
     }
@@ -170,7 +170,7 @@ export class OutgoingRequest implements AttemptJudge {
       return;
     }
     this.#silence?.cancel();
-    if (this.#cancel === 'wanted') this.#sendCancel(attempt);
+    if (this.#cancel !== 'none') this.#sendCancel(attempt);
     this.#show(response, attempt);
   }
 
