@@ -4,7 +4,7 @@ import { silentLogger } from '../../src/core/logger.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { startEngine } from '../../src/engine/engine.ts';
-import type { Engine } from '../../src/engine/engine.ts';
+import type { Engine, EngineOptions } from '../../src/engine/engine.ts';
 import type { WebSocketListener } from '../../src/web-socket/listener.ts';
 import { startWebSocketListener } from '../../src/web-socket/listener.ts';
 import { RawSipClient } from '../doubles/raw-sip-client.ts';
@@ -30,8 +30,8 @@ export class RunningEngine {
     this.engine = engine;
   }
 
-  /** With the system's clock timers are short; a clock given has its usual ones. */
-  static async start(clock: Clock = systemClock): Promise<RunningEngine> {
+  /** With the system's clock timers are short; a clock given has its usual ones. `more` is set besides, or instead. */
+  static async start(clock: Clock = systemClock, more: Partial<EngineOptions> = {}): Promise<RunningEngine> {
     const engine = await startEngine({
       listen: [
         { protocol: 'udp', host: '127.0.0.1', port: 0 },
@@ -44,6 +44,7 @@ export class RunningEngine {
       random: systemRandom,
       logger: silentLogger,
       metrics: noMetrics,
+      ...more,
     });
     return new RunningEngine(engine);
   }

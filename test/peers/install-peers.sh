@@ -22,6 +22,7 @@ mariadb-server mariadbd
 openssl openssl
 chromium chromium
 linphone-cli linphonec
+dnsmasq-base dnsmasq
 LIST
 }
 

@@ -45,10 +45,6 @@ export class Attempt implements ClientTransactionUser {
     return this.#transaction.state === 'proceeding';
   }
 
-  get cancelled(): boolean {
-    return this.#cancelled;
-  }
-
   /**
    * RFC 3261 §9.1: a CANCEL goes where its INVITE went, under the same branch; once.
    * @param fields what it says beside, such as Reason
