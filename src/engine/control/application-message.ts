@@ -24,6 +24,7 @@ const FIELD_NAME = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 
 /*
  * message = ( Request-Line / Status-Line ) *( CRLF field-name HCOLON field-value ) [ CRLF CRLF body ]
+ * A line that begins with a space goes on with the value before it (RFC 3261 §7.3.1).
  */
 
 /** @throws UnusableMessage */
@@ -35,6 +36,11 @@ export function parseApplicationMessage(bytes: Buffer): ApplicationMessage {
   for (let index = 1; index < lines.length; index++) {
     const line = lines[index] ?? '';
     if (line === '') continue;
+    const before = fields.at(-1);
+    if (before !== undefined && /^[ \t]/.test(line)) {
+      fields[fields.length - 1] = [before[0], `${before[1]} ${line.trim()}`.trim()];
+      continue;
+    }
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(colon, 0)).trim();
     if (!FIELD_NAME.test(name)) throw new UnusableMessage('malformed header');

@@ -12,7 +12,10 @@ import { failedLine, okLine, refusedLine } from './notice.ts';
 /** What {@link okLine} tells a client that authenticated, for clients that look at the server's version. */
 const SERVER_VERSION = 'v0.9.10';
 
-/** A SIP message an application wants sent. */
+/** Call records are routed like methods by drachtio-srf. */
+const NO_CALL_RECORDS = 'call records are not supported';
+
+/** A SIP message an application wants sent. It is answered once: by {@link Application.answer} or {@link Application.fail}. */
 export type SipCommand = Extract<Command, { kind: 'sip' }>;
 
 /** Who acts on what applications send. */
@@ -38,15 +41,25 @@ export interface ApplicationOwner {
  *    │  wrong secret, anything else, deadline       │   ^──────────────────────────────────────┘
  *    └──────────────> closed <──────────────────────┘ unknown command, malformed frame, far too slow a reader
  * ```
+ *
+ * Nothing more is read of an application that is behind with reading, or that wants more sent than goes out: what it
+ * writes waits in its own process then.
  */
 export class Application {
   readonly name: string;
   /** Lower-case verbs this application wants. */
   readonly verbs = new Set<string>();
+  /** What it called itself when it authenticated; they are for the log, and decide nothing. */
+  tags: readonly string[] = [];
   readonly #socket: Socket;
   readonly #owner: ApplicationOwner;
   readonly #reader = new FrameReader();
   readonly #deadline: Timer;
+  /** What it wants sent and has had no answer for. */
+  readonly #unanswered = new Set<SipCommand>();
+  #unansweredBytes = 0;
+  /** Runs while it is behind with reading. */
+  #stalled: Timer | undefined;
   #authenticated = false;
   #corked = false;
   #closed = false;
@@ -60,6 +73,7 @@ export class Application {
       this.#close('did not authenticate in time');
     });
     socket.on('data', (chunk) => this.#read(chunk));
+    socket.on('drain', () => this.#regulate());
     socket.on('error', (error) => this.#close(describeError(error)));
     socket.on('close', () => this.#close('disconnected'));
   }
@@ -92,11 +106,19 @@ export class Application {
     }
     this.#socket.write(encodeFrame(line, message));
     if (this.#socket.writableLength > CONTROL_LIMITS.queuedBytes) this.#close('reads too slowly');
+    else if (this.busy) this.#regulate();
+  }
+
+  /** Says what became of `command`: the line, and the message as it was sent. */
+  answer(command: SipCommand, line: string, message: Buffer): void {
+    this.#settle(command);
+    this.notify(line, message);
   }
 
   /** Says that `command` could not be done. */
   fail(command: SipCommand, reason: string): void {
     this.#owner.logger.debug({ application: this.name, reason }, 'SIP message of an application refused');
+    this.#settle(command);
     this.notify(failedLine(this.#owner.nextId(), command.id, reason));
   }
 
@@ -108,61 +130,118 @@ export class Application {
 
   #read(chunk: Buffer): void {
     try {
-      for (const payload of this.#reader.push(chunk)) {
+      for (const { payload, whole } of this.#reader.push(chunk)) {
         if (this.#closed) return;
-        this.#act(parseCommand(payload));
+        const command = parseCommand(payload);
+        if (whole) this.#act(command);
+        else this.#passOver(command);
       }
     } catch (error) {
       this.#close(describeError(error));
     }
+    this.#regulate();
+  }
+
+  #passOver(command: Command): void {
+    if (this.#authenticated) this.#decline(command.id, 'message is too long');
+    else this.#refuse(command.id, 'not authenticated');
   }
 
   #act(command: Command): void {
     if (!this.#authenticated) {
-      if (command.kind === 'authenticate') this.#authenticate(command.id, command.secret);
+      if (command.kind === 'authenticate') this.#authenticate(command);
       else this.#refuse(command.id, 'not authenticated');
       return;
     }
     switch (command.kind) {
       case 'route':
-        if (this.verbs.size < CONTROL_LIMITS.routes) this.verbs.add(command.verb);
-        this.#answer(command.id);
+        this.#route(command.id, command.verb);
         return;
       case 'remove_route':
-        this.verbs.delete(command.verb);
-        this.#answer(command.id);
+        if (isCallRecord(command.verb)) this.#decline(command.id, NO_CALL_RECORDS);
+        else {
+          this.verbs.delete(command.verb);
+          this.#answer(command.id);
+        }
         return;
       case 'ping':
         this.#answer(command.id, 'pong');
         return;
       case 'sip':
+        this.#unanswered.add(command);
+        this.#unansweredBytes += command.message.length;
         this.#owner.sip(this, command);
         return;
       case 'authenticate':
-        this.#answer(command.id);
+        this.#authenticate(command);
         return;
       case 'unknown':
-        if (command.token === 'proxy') {
-          this.notify(failedLine(this.#owner.nextId(), command.id, 'proxying is not supported'));
-          return;
-        }
-        this.#refuse(command.id, 'unknown command');
+        if (command.token === 'proxy') this.#decline(command.id, 'proxying is not supported');
+        else this.#refuse(command.id, 'unknown command');
     }
   }
 
-  #authenticate(id: string, secret: string): void {
+  #authenticate({ id, secret, tags }: Extract<Command, { kind: 'authenticate' }>): void {
     if (!sameSecret(secret, this.#owner.secret)) {
       this.#refuse(id, 'incorrect secret');
       return;
     }
     this.#authenticated = true;
     this.#deadline.cancel();
-    this.#owner.logger.info({ application: this.name }, 'application connected');
-    this.#answer(id, this.#owner.listening, SERVER_VERSION, this.#owner.bound);
+    this.tags = tags;
+    this.#owner.logger.info({ application: this.name, tags }, 'application connected');
+    this.#answer(id, this.#owner.listening, SERVER_VERSION, this.#owner.listening);
+  }
+
+  #route(id: string, verb: string): void {
+    if (isCallRecord(verb)) this.#decline(id, NO_CALL_RECORDS);
+    else if (!this.verbs.has(verb) && this.verbs.size >= CONTROL_LIMITS.routes) {
+      this.#decline(id, 'too many routes');
+    } else {
+      this.verbs.add(verb);
+      this.#answer(id);
+    }
+  }
+
+  #settle(command: SipCommand): void {
+    if (!this.#unanswered.delete(command)) return;
+    this.#unansweredBytes -= command.message.length;
+    this.#regulate();
+  }
+
+  /** Reads on, or not: back-pressure on who asks for more than can be done, or does not read what it is told. */
+  #regulate(): void {
+    if (this.#closed) return;
+    const { unanswered, unansweredBytes, stalled } = CONTROL_LIMITS;
+    const { busy } = this;
+    const full = this.#unanswered.size >= unanswered || this.#unansweredBytes >= unansweredBytes;
+    if (busy || full) this.#socket.pause();
+    else if (this.#socket.isPaused()) this.#socket.resume();
+    if (!busy) {
+      this.#stalled?.cancel();
+      this.#stalled = undefined;
+    } else if (this.#stalled === undefined) {
+      const taken = this.#taken();
+      this.#stalled = this.#owner.clock.after(stalled, () => {
+        this.#stalled = undefined;
+        if (this.#taken() === taken) this.#close('does not read');
+        else this.#regulate();
+      });
+    }
+  }
+
+  /** Bytes the application, or the network before it, has taken. */
+  #taken(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
   #answer(id: string, ...fields: readonly string[]): void {
     this.notify(okLine(this.#owner.nextId(), id, ...fields));
+  }
+
+  /** What is asked cannot be done; the connection stays. */
+  #decline(id: string, reason: string): void {
+    this.notify(failedLine(this.#owner.nextId(), id, reason));
   }
 
   #refuse(id: string, reason: string): void {
@@ -174,12 +253,21 @@ export class Application {
     if (this.#closed) return;
     this.#closed = true;
     this.#deadline.cancel();
-    this.#owner.logger.info({ application: this.name, reason }, 'application closed');
+    this.#stalled?.cancel();
+    this.#unanswered.clear();
+    const { name, tags } = this;
+    this.#owner.logger.info({ application: name, tags, reason }, 'application closed');
+    // A socket that is not read would never tell its end.
+    this.#socket.resume();
     // What was written before still goes out, unless the reader is the one that does not read.
     if (this.#socket.writableLength > CONTROL_LIMITS.busyBytes) this.#socket.destroy();
     else this.#socket.destroySoon();
     this.#owner.gone(this);
   }
+}
+
+function isCallRecord(verb: string): boolean {
+  return verb.startsWith('cdr:');
 }
 
 function sameSecret(given: string, expected: string): boolean {

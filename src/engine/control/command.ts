@@ -1,6 +1,14 @@
+import { CONTROL_LIMITS } from './limits.ts';
+
 /** What an application asks of the engine. `id` is repeated in the answer. */
 export type Command =
-  | { readonly kind: 'authenticate'; readonly id: string; readonly secret: string }
+  | {
+      readonly kind: 'authenticate';
+      readonly id: string;
+      readonly secret: string;
+      /** What the application is called by its operator. */
+      readonly tags: readonly string[];
+    }
   | { readonly kind: 'route' | 'remove_route'; readonly id: string; readonly verb: string }
   | { readonly kind: 'ping'; readonly id: string }
   | {
@@ -28,7 +36,7 @@ export function parseCommand(payload: Buffer): Command {
   const [id = '', token = '', first = '', second = '', third = ''] = line.split('|', 5);
   switch (token) {
     case 'authenticate':
-      return { kind: token, id, secret: first };
+      return { kind: token, id, secret: first, tags: readTags(second) };
     case 'route':
     case 'remove_route':
       return { kind: token, id, verb: first.toLowerCase() };
@@ -46,4 +54,13 @@ export function parseCommand(payload: Buffer): Command {
     default:
       return { kind: 'unknown', id, token };
   }
+}
+
+/** Tags, within their bounds and without what might upset a log. */
+function readTags(list: string): string[] {
+  const { tags, tagLength } = CONTROL_LIMITS;
+  return list
+    .split(',')
+    .filter((tag) => tag.length <= tagLength && /^[A-Za-z0-9\-_+@:]+$/.test(tag))
+    .slice(0, tags);
 }

@@ -26,8 +26,11 @@ export interface ApplicationFields {
   readonly others: readonly (readonly [name: string, value: string])[];
 }
 
-/** @throws UnusableMessage for a body of unknown type */
+/** @throws UnusableMessage for a body of unknown type, and for a response that would have to be acknowledged by PRACK */
 export function applicationFields(message: ApplicationMessage): ApplicationFields {
+  if (isReliableProvisional(message)) {
+    throw new UnusableMessage('reliable provisional responses are not supported');
+  }
   const settable = new Map<string, string>();
   const others: (readonly [string, string])[] = [];
   let typed = false;
@@ -52,4 +55,13 @@ export function applicationFields(message: ApplicationMessage): ApplicationField
 function guessedType(body: Buffer): string {
   if (body.subarray(0, 3).toString('latin1') !== 'v=0') throw new UnusableMessage('missing content-type');
   return 'application/sdp';
+}
+
+/** RFC 3262 §3, which is not spoken here: it would be repeated until its PRACK. */
+function isReliableProvisional({ start, fields }: ApplicationMessage): boolean {
+  if (start.kind !== 'response' || start.status >= 200) return false;
+  return fields.some(
+    ([name, value]) =>
+      /^rseq$/i.test(name) || (/^require$/i.test(name) && /(?:^|[\s,])100rel(?:[\s,]|$)/i.test(value)),
+  );
 }

@@ -1,69 +1,34 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
 import { expect } from 'chai';
 import { silentLogger } from '../../../src/core/logger.ts';
+import type { LogFields } from '../../../src/core/logger.ts';
 import { noMetrics } from '../../../src/core/metrics.ts';
 import type { Application, SipCommand } from '../../../src/engine/control/application.ts';
 import { ControlServer } from '../../../src/engine/control/control-server.ts';
-import { FrameReader, encodeFrame } from '../../../src/engine/control/frame-codec.ts';
 import { CONTROL_LIMITS } from '../../../src/engine/control/limits.ts';
 import { FakeClock } from '../../doubles/fake-clock.ts';
-
-/** A client of the control port that writes and reads frames by hand. */
-class Client {
-  readonly socket: Socket;
-  readonly #reader = new FrameReader();
-  readonly #frames: string[] = [];
-  #wake: () => void = () => undefined;
-  closed = false;
-
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
-    this.socket.on('data', (chunk) => {
-      this.#frames.push(...this.#reader.push(chunk).map((payload) => payload.toString()));
-      this.#wake();
-    });
-    this.socket.on('error', () => undefined);
-    this.socket.on('close', () => {
-      this.closed = true;
-      this.#wake();
-    });
-  }
-
-  send(payload: string): void {
-    this.socket.write(encodeFrame(payload));
-  }
-
-  /** The next frame's fields without its own id; undefined when the connection was closed instead. */
-  async next(): Promise<string[] | undefined> {
-    while (this.#frames.length === 0 && !this.closed) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    return this.#frames.shift()?.split('|').slice(1);
-  }
-}
+import { ControlClient } from './control-client.ts';
 
 describe('the control port', () => {
   let clock: FakeClock;
   let server: ControlServer;
   let port: number;
-  let clients: Client[];
+  let clients: ControlClient[];
   let gone: Application[];
   let commands: { application: Application; command: SipCommand }[];
+  let logged: LogFields[];
 
   beforeEach(async () => {
     clock = new FakeClock();
     clients = [];
     gone = [];
     commands = [];
+    logged = [];
     let ids = 0;
     server = new ControlServer({
       secret: 'right',
       clock,
-      logger: silentLogger,
+      logger: { ...silentLogger, info: (fields) => logged.push(fields) },
       metrics: noMetrics,
       nextId: () => `id${ids++}`,
       sip: (application, command) => commands.push({ application, command }),
@@ -78,13 +43,13 @@ describe('the control port', () => {
     expect(clock.pendingTimers, 'timers left').to.equal(0);
   });
 
-  function client(): Client {
-    const made = new Client(port);
+  function client(): ControlClient {
+    const made = new ControlClient(port);
     clients.push(made);
     return made;
   }
 
-  async function authenticated(...verbs: string[]): Promise<Client> {
+  async function authenticated(...verbs: string[]): Promise<ControlClient> {
     const made = client();
     made.send('1|authenticate|right|tag');
     await made.next();
@@ -138,6 +103,55 @@ describe('the control port', () => {
     expect(server.next('message')).to.equal(undefined);
   });
 
+  it('keeps the tags an application has, and tells them in the log', async () => {
+    const app = client();
+    app.send('1|authenticate|right|red,blue');
+    await app.next();
+    app.send('2|route|message');
+    await app.next();
+    expect(server.next('message')?.tags).to.deep.equal(['red', 'blue']);
+    expect(logged).to.deep.include({ application: server.next('message')?.name, tags: ['red', 'blue'] });
+  });
+
+  it('authenticates again who is authenticated, by the same rule', async () => {
+    const app = await authenticated('message');
+    app.send('8|authenticate|right|');
+    expect((await app.next())?.slice(1, 3)).to.deep.equal(['8', 'OK']);
+    app.send('9|authenticate|wrong|');
+    expect((await app.next())?.slice(1, 3)).to.deep.equal(['9', 'NO']);
+    expect(await app.next()).to.equal(undefined);
+  });
+
+  it('answers NOK to call records, to more routes than there is room for, and to a frame that is too long', async () => {
+    const app = await authenticated();
+    const answered = async (command: string): Promise<string[] | undefined> => {
+      app.send(command);
+      return (await app.next())?.slice(1);
+    };
+    for (const verb of ['cdr:attempt', 'cdr:start', 'cdr:stop']) {
+      expect(await answered(`5|route|${verb}`)).to.deep.equal(['5', 'NOK', 'call records are not supported']);
+    }
+    expect(server.verbs.size).to.equal(0);
+    for (let index = 0; index < CONTROL_LIMITS.routes; index++) {
+      expect(await answered(`6|route|verb${index}`)).to.deep.equal(['6', 'OK']);
+    }
+    expect(await answered('7|route|one-more')).to.deep.equal(['7', 'NOK', 'too many routes']);
+    expect(await answered('7|route|verb0'), 'one that it has').to.deep.equal(['7', 'OK']);
+
+    const longest = `8|sip||\r\n`.padEnd(CONTROL_LIMITS.frame, 'x');
+    app.send(longest);
+    expect(await answered(`${longest}x`)).to.deep.equal(['8', 'NOK', 'message is too long']);
+    expect(commands.map(({ command }) => command.message.length)).to.deep.equal([longest.length - 9]);
+    expect(await answered('9|ping')).to.deep.equal(['9', 'OK', 'pong']);
+  });
+
+  it('takes no long frame before the secret', async () => {
+    const app = client();
+    app.send('8|sip||\r\n'.padEnd(CONTROL_LIMITS.frame + 1, 'x'));
+    expect((await app.next())?.slice(1, 3)).to.deep.equal(['8', 'NO']);
+    expect(await app.next()).to.equal(undefined);
+  });
+
   it('answers an unknown command NO and hangs up, a proxy command NOK', async () => {
     const app = await authenticated('message');
     app.send('11|proxy|t|remainInDialog\r\nINVITE sip:a@b SIP/2.0');
@@ -150,7 +164,7 @@ describe('the control port', () => {
 
   it('hangs up on bytes that are no frames', async () => {
     const app = await authenticated('message');
-    app.socket.write('123456#');
+    app.socket.write('1234567#');
     expect(await app.next()).to.equal(undefined);
   });
 
@@ -165,21 +179,6 @@ describe('the control port', () => {
     first.socket.destroy();
     while (gone.length === 0) await new Promise((resolve) => setImmediate(resolve));
     expect(new Set([server.next('message')?.name, server.next('message')?.name]).size).to.equal(1);
-  });
-
-  it('cuts off an application that does not read', async () => {
-    const app = await authenticated('message');
-    app.socket.pause();
-    const slow = server.next('message');
-    const megabyte = Buffer.alloc(1_000_000, 'x');
-    let sent = 0;
-    while (slow?.open === true && sent < 100) {
-      slow.notify('x|sip|network', megabyte);
-      sent++;
-      if (slow.busy) expect(server.next('message'), 'no new requests for it').to.equal(undefined);
-    }
-    expect(gone).to.deep.equal([slow]);
-    expect(sent * megabyte.length).to.be.at.most(CONTROL_LIMITS.queuedBytes + 2 * megabyte.length);
   });
 
   it('takes no more connections than it has room for', async () => {

@@ -5,6 +5,7 @@ import { parseApplicationMessage } from '../../../src/engine/control/application
 import type { Command } from '../../../src/engine/control/command.ts';
 import { parseCommand } from '../../../src/engine/control/command.ts';
 import { FrameReader, MalformedFrame, encodeFrame } from '../../../src/engine/control/frame-codec.ts';
+import { CONTROL_LIMITS } from '../../../src/engine/control/limits.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../../fixtures/drachtio');
 const read = (kind: string, name: string): Buffer => readFileSync(join(FIXTURES, kind, `${name}.frames`));
@@ -13,7 +14,7 @@ const names = (kind: string): string[] =>
 
 function payloads(...chunks: readonly Buffer[]): string[] {
   const reader = new FrameReader();
-  return chunks.flatMap((chunk) => reader.push(chunk).map((payload) => payload.toString()));
+  return chunks.flatMap((chunk) => reader.push(chunk).map(({ payload }) => payload.toString()));
 }
 
 describe('frames of the control protocol', () => {
@@ -40,10 +41,36 @@ describe('frames of the control protocol', () => {
     });
   }
 
-  it('takes a frame of 99,999 bytes and none longer', () => {
-    const long = 'x'.repeat(99_999);
-    expect(payloads(Buffer.from(`99999#${long}`))).to.deep.equal([long]);
-    expect(() => payloads(Buffer.from('100000#'))).to.throw(MalformedFrame);
+  it('takes a frame of 99,999 bytes, and passes a longer one over', () => {
+    const { frame, frameHead } = CONTROL_LIMITS;
+    const long = 'x'.repeat(frame);
+    const bytes = Buffer.from(`${frame}#${long}${frame + 1}#${long}y9#and after`);
+    const frames = [
+      { payload: long, whole: true },
+      { payload: 'x'.repeat(frameHead), whole: false },
+      { payload: 'and after', whole: true },
+    ];
+    const end = bytes.length;
+    for (const at of [
+      0,
+      1,
+      frame,
+      frame + 6,
+      frame + 10,
+      frame + 13,
+      frame + 13 + frameHead,
+      end - 12,
+      end - 11,
+      end - 1,
+    ]) {
+      const reader = new FrameReader();
+      const seen = [bytes.subarray(0, at), bytes.subarray(at)].flatMap((part) => reader.push(part));
+      expect(
+        seen.map(({ payload, whole }) => ({ payload: payload.toString(), whole })),
+        `split at ${at}`,
+      ).to.deep.equal(frames);
+    }
+    expect(() => payloads(Buffer.from('1000000#'))).to.throw(MalformedFrame);
   });
 
   it('counts bytes, not characters, of what it writes', () => {
@@ -57,7 +84,7 @@ describe('frames of the control protocol', () => {
 
 describe('commands of applications', () => {
   const commands = (name: string): Command[] =>
-    new FrameReader().push(read('valid', name)).map((payload) => parseCommand(payload));
+    new FrameReader().push(read('valid', name)).map(({ payload }) => parseCommand(payload));
 
   it('are authenticate, route, remove_route and ping', () => {
     expect(commands('session').map(({ kind }) => kind)).to.deep.equal([
@@ -69,6 +96,7 @@ describe('commands of applications', () => {
     ]);
     const [authenticate, , cdr] = commands('session');
     expect(authenticate).to.include({ secret: 'cymru', id: '6f1b9d1e-0000-4000-8000-000000000001' });
+    expect(authenticate).to.have.deep.property('tags', ['mailbox', 'texts']);
     expect(cdr).to.include({ verb: 'cdr:start' });
   });
 
@@ -80,6 +108,17 @@ describe('commands of applications', () => {
     expect(cancel).to.include({ transactionId: '7a4e11f0-0000-4000-8000-00000000000a' });
   });
 
+  it('have the tags that drachtio-srf allows, within their bounds', () => {
+    const tagsOf = (list: string): readonly string[] => {
+      const command = parseCommand(Buffer.from(`1|authenticate|secret|${list}`));
+      return command.kind === 'authenticate' ? command.tags : [];
+    };
+    expect(tagsOf('red,a-B_c+d@e:9')).to.deep.equal(['red', 'a-B_c+d@e:9']);
+    expect(tagsOf('')).to.deep.equal([]);
+    expect(tagsOf(`${'x'.repeat(32)},${'y'.repeat(33)},a b,ü`)).to.deep.equal(['x'.repeat(32)]);
+    expect(tagsOf(Array.from({ length: 21 }, (_, index) => `t${index}`).join(','))).to.have.length(20);
+  });
+
   it('are never anything the engine trips over', () => {
     for (const payload of ['', '|', 'x', 'x|y', 'x|sip', '\r\n', 'x|sip|||\r\n']) {
       expect(() => parseCommand(Buffer.from(payload)), payload).to.not.throw();
@@ -89,7 +128,7 @@ describe('commands of applications', () => {
 
 describe('SIP messages of applications', () => {
   const messages = (name: string) =>
-    new FrameReader().push(read('valid', name)).map((payload) => {
+    new FrameReader().push(read('valid', name)).map(({ payload }) => {
       const command = parseCommand(payload);
       if (command.kind !== 'sip') throw new TypeError('a SIP message was expected');
       return parseApplicationMessage(command.message);
@@ -117,8 +156,19 @@ describe('SIP messages of applications', () => {
     expect(full?.fields).to.deep.include(['X-Empty', '']);
   });
 
+  it('may have values that go on in another line', () => {
+    const text = 'INFO sip:a@b SIP/2.0\r\nSubject: one\r\n\ttwo \r\n  three\r\nX: y\r\n\r\n body';
+    const { fields, body } = parseApplicationMessage(Buffer.from(text));
+    expect(fields).to.deep.equal([
+      ['Subject', 'one two three'],
+      ['X', 'y'],
+    ]);
+    expect(body.toString()).to.equal(' body');
+  });
+
   for (const text of [
     '',
+    'SIP/2.0 200 OK\r\n goes on with nothing',
     'MESSAGE sip:a@b',
     'MESSAGE sip:a b SIP/2.0',
     'SIP/2.0 99 Low',
