@@ -13,6 +13,8 @@ import { startWebSocketListener } from './web-socket/listener.ts';
 export interface WebSockets {
   /** As bound. */
   readonly addresses: readonly WebSocketAddress[];
+  /** Shows another certificate from now on. @throws what TLS says when it does not serve */
+  renewCertificate(tls: { readonly key: string; readonly cert: string }): void;
   close(): Promise<void>;
 }
 
@@ -58,7 +60,13 @@ export async function startWebSockets(
     await close();
     throw error;
   }
-  return { addresses: listeners.map(({ address }) => address), close };
+  return {
+    addresses: listeners.map(({ address }) => address),
+    renewCertificate: (renewed) => {
+      for (const listener of listeners) listener.renewCertificate(renewed);
+    },
+    close,
+  };
 }
 
 function serve(

@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { prepareDeposits } from './app-deposits.ts';
 import { prepareDesk } from './app-desk.ts';
-import { certificate, startBuiltInEngine, startMsrp, wantsTls } from './app-listeners.ts';
+import { CertificateRenewal, readCertificates } from './app-certificates.ts';
+import { startBuiltInEngine, startMsrp } from './app-listeners.ts';
 import { NO_LAMPS, OwnPublishers, builtInPresence, litLamps, publishing } from './app-presence.ts';
 import { forgetNotices, prepareNotices } from './app-notices.ts';
 import type { TextPush } from './app-push.ts';
@@ -16,6 +17,7 @@ import { prepareVoicemail } from './app-voicemail.ts';
 import type { WebSockets } from './app-web-socket.ts';
 import { startWebSockets } from './app-web-socket.ts';
 import type { Config } from './config.ts';
+import { InvalidConfig } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { withDeadline } from './core/deadline.ts';
 import { describeError } from './core/errors.ts';
@@ -80,6 +82,11 @@ export interface App {
   totals(): Promise<LampTotals>;
   /** Resolves while texts can be taken: a SIP server is connected and the database answers. */
   ready(): Promise<void>;
+  /**
+   * Reads keys and certificates again, for connections from now on; those there live on. What does not serve is logged, and
+   * the old one stays.
+   */
+  renewCertificates(): Promise<void>;
   /** Ends calls, finishes what is in flight and closes everything, within a bounded time. */
   stop(): Promise<void>;
 }
@@ -105,6 +112,8 @@ async function start(
   stop: () => Promise<void>,
 ): Promise<App> {
   const { clock, random, logger } = surroundings;
+  const certificates = await readCertificates(config, surroundings);
+  if (certificates.faults.length > 0) throw new InvalidConfig(certificates.faults);
   const lamp: { publisher?: Publisher; voicemail?: Voicemail } = {};
   const texts: { followUp?: TextFollowUp; push?: TextPush; registrations?: RegistrationEvents } = {};
   const store = await open(config, surroundings, {
@@ -129,15 +138,25 @@ async function start(
   stops.push(() => presence?.stop());
   await presence?.restore((kept) => dialogs.restore(kept));
 
-  const tls = wantsTls(config) ? await certificate(config, surroundings) : undefined;
-  const endpoint = await startMsrp(config, surroundings, tls);
+  const endpoint = await startMsrp(config, surroundings, certificates.chat);
   stops.push(() => endpoint.close());
 
-  const engine = await startBuiltInEngine(config, surroundings);
+  const engine = await startBuiltInEngine(config, surroundings, certificates.sip);
   if (engine !== undefined) stops.push(() => engine.close());
 
-  const webSockets = await startWebSockets(config, surroundings, { endpoint, engine, tls });
+  const webSockets = await startWebSockets(config, surroundings, {
+    endpoint,
+    engine,
+    tls: certificates.chat,
+  });
   stops.push(() => webSockets.close());
+  const renewal = new CertificateRenewal(config, surroundings, {
+    sip: (tls) => engine?.renewCertificate(tls),
+    chat: (tls) => {
+      endpoint.renewCertificate(tls);
+      webSockets.renewCertificate(tls);
+    },
+  });
 
   const agent = new SipAgent({
     ...surroundings,
@@ -278,6 +297,7 @@ async function start(
     online: push.users,
     totals: async () => (litLamps(config) ? await store.totals(clock.now()) : NO_LAMPS),
     ready,
+    renewCertificates: () => renewal.renew(),
     stop,
   };
 }

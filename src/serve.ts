@@ -68,6 +68,10 @@ export async function serve(): Promise<void> {
       },
     );
   };
+  process.on('SIGHUP', () => {
+    logger.info({}, 'reading certificates again');
+    void app.renewCertificates();
+  });
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }

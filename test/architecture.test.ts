@@ -59,6 +59,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'app-registrations.ts': ['*'],
   'app-deposits.ts': ['*'],
   'app-desk.ts': ['*'],
+  'app-certificates.ts': ['*'],
   'app-listeners.ts': ['*'],
   'app-web-socket.ts': ['*'],
   'lamp-fetching.ts': ['*'],

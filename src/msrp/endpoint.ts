@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { createSecureContext } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -60,6 +61,12 @@ export interface MsrpEndpoint {
    * takes each of its connections: a stream on which every write is one WebSocket message, and that reads their contents.
    */
   attach(address: ListenerAddress): (stream: Duplex) => void;
+  /**
+   * Shows another certificate from now on; connections that are there live on, and sessions offered with the old one's
+   * fingerprint that have none yet will not find it.
+   * @throws what TLS says when it does not serve: the old one stays
+   */
+  renewCertificate(tls: { readonly key: string; readonly cert: string }): void;
   /** @throws NoMsrpListener */
   prepare(transport: MsrpTransport): PreparedSession;
   /** Ends all sessions and connections. */
@@ -80,7 +87,8 @@ class Endpoint implements MsrpEndpoint {
   readonly #connections = new Set<MsrpConnection>();
   readonly #open: Gauge;
   readonly #mistrusted: Counter;
-  readonly #fingerprint: string | undefined;
+  #tls: { readonly key: string; readonly cert: string } | undefined;
+  #fingerprint: string | undefined;
 
   constructor(options: MsrpEndpointOptions) {
     this.#options = options;
@@ -92,8 +100,8 @@ class Endpoint implements MsrpEndpoint {
       'msrp_fingerprint_mismatches_total',
       'MSRP peers that came without TLS to a session offered over it, or without a certificate they had named',
     );
-    this.#fingerprint =
-      options.tls === undefined ? undefined : formatFingerprint(ownFingerprint(options.tls.cert));
+    this.#tls = options.tls;
+    this.#fingerprint = options.tls === undefined ? undefined : fingerprintOf(options.tls.cert);
   }
 
   get listeners(): ListenerAddress[] {
@@ -110,8 +118,18 @@ class Endpoint implements MsrpEndpoint {
     return (stream) => void this.#keep(stream, secure);
   }
 
+  renewCertificate(tls: { readonly key: string; readonly cert: string }): void {
+    // Nothing is changed by what does not serve.
+    createSecureContext(tls);
+    const fingerprint = fingerprintOf(tls.cert);
+    for (const listener of this.#running) listener.renewCertificate(tls);
+    this.#tls = tls;
+    this.#fingerprint = fingerprint;
+  }
+
   async listen(): Promise<void> {
-    const { listen: wanted, tls, logger } = this.#options;
+    const { listen: wanted, logger } = this.#options;
+    const tls = this.#tls;
     for (const address of wanted) {
       const running = await listen(address, {
         ...(tls === undefined ? {} : { tls }),
@@ -198,7 +216,8 @@ class Endpoint implements MsrpEndpoint {
   }
 
   async #reach(session: Reaching, [hop]: readonly MsrpUri[], signal: AbortSignal): Promise<void> {
-    const { clock, tls, logger } = this.#options;
+    const { clock, logger } = this.#options;
+    const tls = this.#tls;
     try {
       if (hop === undefined) throw new RangeError('a path of no URI');
       const socket = await dial(hop, {
@@ -238,6 +257,10 @@ class Endpoint implements MsrpEndpoint {
     this.#open.set(this.#connections.size);
     return connection;
   }
+}
+
+function fingerprintOf(certificate: string): string {
+  return formatFingerprint(ownFingerprint(certificate));
 }
 
 function isSecure(transport: MsrpTransport): boolean {

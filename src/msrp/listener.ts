@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { Server as TlsServer, createServer as createTlsServer } from 'node:tls';
 import type { Logger } from '../core/logger.ts';
 import { NoMsrpListener } from './errors.ts';
 import type { MsrpLimits } from './limits.ts';
@@ -15,9 +15,13 @@ export interface ListenerAddress {
   readonly port: number;
 }
 
+const MIN_VERSION = 'TLSv1.2';
+
 export interface RunningListener {
   /** As bound. */
   readonly address: ListenerAddress;
+  /** Shows another certificate over TLS from now on. @throws what TLS says when it does not serve */
+  renewCertificate(tls: { readonly key: string; readonly cert: string }): void;
   /** Takes no more connections and ends those it took. */
   close(): Promise<void>;
 }
@@ -41,7 +45,7 @@ export async function listen(
   const server: Server = secure
     ? createTlsServer({
         ...tls,
-        minVersion: 'TLSv1.2',
+        minVersion: MIN_VERSION,
         // Self-signed as they are, a session compares them with the fingerprint in its SDP; who named none need show none.
         requestCert: true,
         rejectUnauthorized: false,
@@ -83,6 +87,9 @@ export async function listen(
   if (bound === null || typeof bound === 'string') throw new NoMsrpListener(wanted.transport);
   return {
     address: { transport: wanted.transport, host: bound.address, port: bound.port },
+    renewCertificate: (renewed) => {
+      if (server instanceof TlsServer) server.setSecureContext({ ...renewed, minVersion: MIN_VERSION });
+    },
     close: async () => {
       const closed = once(server, 'close');
       server.close();

@@ -15,9 +15,12 @@ function hop(uri: string): string {
 /** Settings that are fine alone and wrong together. */
 export function conflicts(settings: Settings): ConfigFault[] {
   const faults: ConfigFault[] = [];
-  if ((settings.MSRP_TLS_CERTIFICATE === '') !== (settings.MSRP_TLS_KEY === '')) {
-    const missing = settings.MSRP_TLS_KEY === '' ? 'MSRP_TLS_KEY' : 'MSRP_TLS_CERTIFICATE';
-    faults.push({ variable: missing, problem: 'certificate and key are given together or not at all' });
+  for (const kind of ['SIP', 'MSRP'] as const) {
+    const [certificate, key] = [`${kind}_TLS_CERTIFICATE`, `${kind}_TLS_KEY`] as const;
+    if ((settings[certificate] === '') !== (settings[key] === '')) {
+      const missing = settings[key] === '' ? key : certificate;
+      faults.push({ variable: missing, problem: 'certificate and key are given together or not at all' });
+    }
   }
   if ((settings.SIP_AUTH_USER === '') !== (settings.SIP_AUTH_PASSWORD === '')) {
     const missing = settings.SIP_AUTH_USER === '' ? 'SIP_AUTH_USER' : 'SIP_AUTH_PASSWORD';

@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { AddressOfRecord } from '../core/address-of-record.ts';
-import { cidr, domain, hostPort, listOf, listenOn, noneOr, optional, parsed, sipUri } from './values.ts';
-import { count, variable } from './variable.ts';
+import {
+  cidr,
+  domain,
+  hostPort,
+  listOf,
+  listenAdvertised,
+  noneOr,
+  optional,
+  parsed,
+  sipUri,
+} from './values.ts';
+import { ON_OFF, count, variable } from './variable.ts';
 
 /** Where SIP comes in and goes out, and who is served. */
 export const SIP_VARIABLES = {
@@ -9,8 +19,26 @@ export const SIP_VARIABLES = {
     z
       .string()
       .default('udp:127.0.0.1:5060,tcp:127.0.0.1:5060')
-      .transform(parsed(listOf(listenOn(['udp', 'tcp'])), 'udp:HOST:PORT or tcp:HOST:PORT, by commas')),
-    'Where the built-in SIP engine listens.',
+      .transform(
+        parsed(
+          listOf(listenAdvertised(['udp', 'tcp', 'tls'])),
+          'udp:HOST:PORT, tcp:HOST:PORT or tls:HOST:PORT, by commas, /HOST:PORT behind one that peers reach by that',
+        ),
+      ),
+    'Where the built-in SIP engine listens: `udp:`, `tcp:` or `tls:` with address and port; IPv6 in brackets. Behind a NAT the address from outside follows a slash: `udp:10.0.0.5:5060/203.0.113.7:5060`.',
+  ),
+  SIP_TLS_CERTIFICATE: variable(
+    z.string().default(''),
+    'PEM file with the certificate for SIP over TLS, and behind it those that lead to its root. Unset: that of MSRP_TLS_CERTIFICATE, else the self-signed one.',
+  ),
+  SIP_TLS_KEY: variable(z.string().default(''), 'PEM file with the key of SIP_TLS_CERTIFICATE.'),
+  SIP_TLS_CA: variable(
+    z.string().default(''),
+    'PEM file with the certificates that vouch for servers we connect to by TLS; a self-signed one vouches for itself. Unset: the public authorities Node.js knows.',
+  ),
+  SIP_TLS_VERIFY: variable(
+    ON_OFF.default('on'),
+    'Whether a server we connect to by TLS must prove by its certificate that it has the name it was looked up by. `off`: anyone at its address is believed.',
   ),
   SIP_T1_MS: variable(
     count(10, 4_000).default(500),

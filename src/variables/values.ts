@@ -13,6 +13,11 @@ export interface ListenOn<P extends string> {
   readonly port: number;
 }
 
+/** One that peers beyond a NAT reach by another address; its port 0 is the one listened on. */
+export interface ListenAdvertised<P extends string> extends ListenOn<P> {
+  readonly advertised?: HostPort;
+}
+
 export interface HostPort {
   readonly host: string;
   readonly port: number;
@@ -79,6 +84,27 @@ export function listenOn<P extends string>(
     const address = hostPort(text.slice(protocol.length + 1));
     return address === undefined ? undefined : { protocol, ...address };
   };
+}
+
+/** `PROTOCOL:HOST:PORT`, and `/HOST` or `/HOST:PORT` behind it for the address peers beyond a NAT reach it by. */
+export function listenAdvertised<P extends string>(
+  protocols: readonly P[],
+): (text: string) => ListenAdvertised<P> | undefined {
+  const listen = listenOn(protocols);
+  return (text) => {
+    const [bound = '', outside, ...more] = text.split('/');
+    const address = listen(bound);
+    if (address === undefined || more.length > 0) return undefined;
+    if (outside === undefined) return address;
+    const advertised = hostPort(/:\d+$/.test(outside) && !outside.endsWith(']') ? outside : `${outside}:0`);
+    return advertised === undefined || !isReachable(advertised.host) ? undefined : { ...address, advertised };
+  };
+}
+
+/** An address, or a name that may have one; `0.0.0.0` and `::` lead nowhere. */
+function isReachable(host: string): boolean {
+  if (ipaddr.isValid(host)) return ipaddr.parse(host).range() !== 'unspecified';
+  return domain(host) !== undefined;
 }
 
 export function cidr(text: string): Cidr | undefined {

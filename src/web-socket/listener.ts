@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { Server as TlsServer, createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
 import type { Clock, Timer } from '../core/clock.ts';
@@ -63,12 +64,19 @@ export interface WebSocketListener {
   readonly address: WebSocketAddress;
   /** Serves a subprotocol from now on. */
   take(subprotocol: Subprotocol, server: SubprotocolServer): void;
+  /**
+   * Shows another certificate over TLS from now on; connections that are there live on.
+   * @throws what TLS says when it does not serve: the old one stays
+   */
+  renewCertificate(tls: { readonly key: string; readonly cert: string }): void;
   /** Takes no more connections and ends those it took (RFC 6455 §7.4.1: 1001). */
   close(): Promise<void>;
 }
 
 /** RFC 6455 §7.4.1: the server goes down. */
 const GOING_AWAY = 1001;
+
+const MIN_VERSION = 'TLSv1.2';
 
 /** @throws NoWebSocketListener when the address cannot be had, or key and certificate cannot be read */
 export async function startWebSocketListener(options: WebSocketListenerOptions): Promise<WebSocketListener> {
@@ -91,7 +99,7 @@ function createHttpServer({ address, tls, limits }: WebSocketListenerOptions): S
   if (address.protocol === 'ws') return createServer();
   return createTlsServer({
     ...tls,
-    minVersion: 'TLSv1.2',
+    minVersion: MIN_VERSION,
     handshakeTimeout: limits?.handshake ?? WEB_SOCKET_LIMITS.handshake,
   });
 }
@@ -170,6 +178,11 @@ class Listener implements WebSocketListener {
       handleProtocols: () => subprotocol,
     };
     this.#serving.set(subprotocol, { ...server, upgrades: new WebSocketServer(options) });
+  }
+
+  renewCertificate(tls: { readonly key: string; readonly cert: string }): void {
+    createSecureContext(tls);
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext({ ...tls, minVersion: MIN_VERSION });
   }
 
   async close(): Promise<void> {
