@@ -1,25 +1,21 @@
 import { describeError } from '../core/errors.ts';
-import type { Clock, Timer } from '../core/clock.ts';
-import type { Logger } from '../core/logger.ts';
-import type { Metrics } from '../core/metrics.ts';
-import type { Random } from '../core/random.ts';
+import type { Timer } from '../core/clock.ts';
 import { parseApplicationMessage } from './control/application-message.ts';
 import type { Application, SipCommand } from './control/application.ts';
 import { ControlServer } from './control/control-server.ts';
 import { DialogTable } from './dialog/dialog-table.ts';
 import { MalformedMessage } from './message/malformed-message.ts';
+import { settingsOf } from './options.ts';
+import type { EngineOptions, Settings } from './options.ts';
 import { AnswerCache } from './targets/answer-cache.ts';
 import { nameService } from './targets/host-resolver.ts';
-import type { HostResolver } from './targets/host-resolver.ts';
 import { resolveTarget } from './targets/resolve-target.ts';
 import { Setbacks } from './targets/setbacks.ts';
 import { DEFAULT_SIP_TIMERS } from './transaction/timers.ts';
-import type { SipTimers } from './transaction/timers.ts';
 import { TransactionTable } from './transaction/transaction-table.ts';
 import { createTransportLayer } from './transport/transport-layer.ts';
 import type {
   AttachedAddress,
-  ListenAddress,
   LocalEndpoint,
   ReceivedMessage,
   TakeStream,
@@ -34,9 +30,11 @@ import { LocalAddresses } from './user-agent/local-addresses.ts';
 import { Opening } from './user-agent/opening.ts';
 import { answerMalformed } from './user-agent/malformed.ts';
 import { ServerSide } from './user-agent/server-side.ts';
-import type { ReturnedRequests, Surroundings } from './user-agent/surroundings.ts';
-import type { BinaryBodies } from './user-agent/upward.ts';
+import type { Surroundings } from './user-agent/surroundings.ts';
 
+export type { ControlAddress } from './control/control-server.ts';
+export { UnusableOption } from './options.ts';
+export type { EngineOptions } from './options.ts';
 export type {
   AttachedAddress,
   Endpoint,
@@ -50,47 +48,8 @@ export type {
 } from './transport/transport.ts';
 export type { HostResolver, PointerRecord, ServiceRecord } from './targets/host-resolver.ts';
 export type { SipTimers } from './transaction/timers.ts';
-
-export interface EngineOptions {
-  /** Where SIP is spoken. Port 0 takes any free one. */
-  readonly listen: readonly ListenAddress[];
-  /** Needed for a TLS listener. */
-  readonly tls?: TlsSettings;
-  /** TCP port for applications; keep it on loopback. Port 0 takes any free one. */
-  readonly control: { readonly host: string; readonly port: number };
-  /** What applications authenticate with. */
-  readonly secret: string;
-  readonly timers?: Partial<SipTimers>;
-  /**
-   * Option tags of the SIP extensions all applications understand: a request that requires another is refused 420
-   * (RFC 3261 §8.2.2.3). Unset: applications judge for themselves. `100rel` is refused in any case.
-   */
-  readonly extensions?: readonly string[];
-  /** What becomes of a request of an application's that a proxy sends back here; 'refuse' by default. */
-  readonly returned?: ReturnedRequests;
-  /**
-   * SIP URI of the proxy that requests outside of dialogs go by, as the first of their route (RFC 3261 §8.1.2); with `;lr`
-   * it gets them as they are, without it is taken for a strict router. A request for which an application names a `proxy`
-   * goes there instead, and one with a route of its own takes that.
-   */
-  readonly outboundProxy?: string;
-  /** DNS servers, `address` or `address:port`, for all questions; those of the machine, and its /etc/hosts, when not given. */
-  readonly dnsServers?: readonly string[];
-  /** Answers the questions of RFC 3263 in the place of DNS. */
-  readonly resolver?: HostResolver;
-  /**
-   * How a received body that is not valid UTF-8 (or holds NUL) reaches the application, whose client decodes frames as
-   * UTF-8: 'base64', the default, sends it in base64 under `Content-Transfer-Encoding: base64`; 'raw' sends the bytes
-   * as they came.
-   */
-  readonly binaryBodies?: BinaryBodies;
-  /** How long requests are held that come before the first application is at work, ms; by default they get 503 at once. */
-  readonly holdUntilServed?: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-}
+export type { ReturnedRequests } from './user-agent/surroundings.ts';
+export type { BinaryBodies } from './user-agent/upward.ts';
 
 /** A running engine. */
 export interface Engine {
@@ -116,11 +75,13 @@ export interface Engine {
 const REPORT_INTERVAL = 5_000;
 
 /**
- * Starts a SIP user agent that applications steer over drachtio's control protocol.
+ * Starts a SIP user agent that applications steer over drachtio's control protocol, as they would a drachtio-server:
+ * `await startEngine({ listen: ['udp:127.0.0.1:5060'], secret: 'cymru' })`.
+ * @throws UnusableOption
  * @throws what binding a port throws
  */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const engine = new RunningEngine(options);
+  const engine = new RunningEngine(settingsOf(options));
   try {
     return await engine.start();
   } catch (error) {
@@ -131,7 +92,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 
 /** Wires the parts: messages go to the side they concern, applications' commands likewise. */
 class RunningEngine {
-  readonly #options: EngineOptions;
+  readonly #options: Settings;
   readonly #transport: TransportLayer;
   readonly #control: ControlServer;
   readonly #dialogs: DialogTable;
@@ -147,7 +108,7 @@ class RunningEngine {
   #reporting: Timer | undefined;
   #closed = false;
 
-  constructor(options: EngineOptions) {
+  constructor(options: Settings) {
     const { clock, logger, metrics, random, secret, binaryBodies = 'base64' } = options;
     const timers = { ...DEFAULT_SIP_TIMERS, ...options.timers };
     this.#options = options;
@@ -224,13 +185,11 @@ class RunningEngine {
   }
 
   async start(): Promise<Engine> {
-    const { host, port } = this.#options.control;
     this.#opening.begin(this.#options.holdUntilServed ?? 0);
     await this.#transport.start();
     const addresses = this.#addresses;
     const control = await this.#control.listen(
-      host,
-      port,
+      this.#options.control,
       () => addresses.describe(),
       () => addresses.describeBound(),
     );

@@ -1,15 +1,26 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { Logger } from '../../core/logger.ts';
 import type { Gauge, Metrics } from '../../core/metrics.ts';
 import { Application } from './application.ts';
 import type { ApplicationOwner } from './application.ts';
 import { CONTROL_LIMITS } from './limits.ts';
 
+/** Where applications connect. */
+export interface ControlAddress {
+  /** 127.0.0.1 when not given. */
+  readonly host?: string;
+  /** 9022, drachtio-server's, when not given; 0 takes any free one. */
+  readonly port?: number;
+  /** Our certificate and its key, in PEM: applications connect by TLS then, `srf.connect({ tls })`. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
 /** The port applications connect to, and the applications that did. */
 export class ControlServer {
-  readonly #server: Server;
+  #server: Server | undefined;
   readonly #owner: Omit<ApplicationOwner, 'listening' | 'bound'>;
   readonly #applications = new Set<Application>();
   readonly #connected: Gauge;
@@ -27,7 +38,6 @@ export class ControlServer {
   ) {
     this.#owner = owner;
     this.#connected = owner.metrics.gauge('engine_applications', 'Applications on the control port');
-    this.#server = createServer((socket) => this.#accept(socket));
   }
 
   /**
@@ -35,16 +45,22 @@ export class ControlServer {
    * the same as it is bound, where peers know it by other addresses.
    */
   async listen(
-    host: string,
-    port: number,
+    { host = '127.0.0.1', port = 9022, tls }: ControlAddress,
     sip: () => string,
     bound: () => string = sip,
   ): Promise<{ host: string; port: number }> {
     this.#listening = sip;
     this.#bound = bound;
-    this.#server.listen(port, host);
-    await once(this.#server, 'listening');
-    const address = this.#server.address();
+    const take = (socket: Socket): void => this.#accept(socket);
+    const { authenticationDeadline: handshakeTimeout, connections } = CONTROL_LIMITS;
+    const server =
+      tls === undefined ? createServer(take) : createTlsServer({ ...tls, handshakeTimeout }, take);
+    // Twice the applications: one too many is logged, and those that still shake hands are bounded too.
+    server.maxConnections = 2 * connections;
+    this.#server = server;
+    server.listen(port, host);
+    await once(server, 'listening');
+    const address = server.address();
     if (address === null || typeof address === 'string') throw new TypeError('a TCP port has an address');
     return { host: address.address, port: address.port };
   }
@@ -52,7 +68,7 @@ export class ControlServer {
   /** Cuts every application off and stops listening. */
   async close(): Promise<void> {
     for (const application of this.#applications) application.destroy();
-    if (!this.#server.listening) return;
+    if (this.#server?.listening !== true) return;
     this.#server.close();
     await once(this.#server, 'close');
   }

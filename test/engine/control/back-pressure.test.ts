@@ -37,7 +37,7 @@ describe('back-pressure on the control port', () => {
       sip: (application, command) => commands.push({ application, command }),
       gone: (application) => gone.push(application),
     });
-    ({ port } = await server.listen('127.0.0.1', 0, () => 'udp/127.0.0.1:5060'));
+    ({ port } = await server.listen({ port: 0 }, () => 'udp/127.0.0.1:5060'));
   });
 
   afterEach(async () => {

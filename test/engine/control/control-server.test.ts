@@ -34,7 +34,7 @@ describe('the control port', () => {
       sip: (application, command) => commands.push({ application, command }),
       gone: (application) => gone.push(application),
     });
-    ({ port } = await server.listen('127.0.0.1', 0, () => 'tcp/127.0.0.1:5060,udp/127.0.0.1:5060'));
+    ({ port } = await server.listen({ port: 0 }, () => 'tcp/127.0.0.1:5060,udp/127.0.0.1:5060'));
   });
 
   afterEach(async () => {

@@ -345,7 +345,7 @@ export const CALLS_OUT: readonly Row[] = [
     seen: { farEnd: ['200'], application: ['BYE'] },
   },
   {
-    call: "the callee's UPDATE before it answers",
+    call: "the callee's UPDATE before it answers: put off (RFC 3311 §5.2)",
     play: async (site) => {
       const { peer, invite, ringing, dialog } = await calling(site);
       peer.send(rawResponse(invite, 183, 'Progress', { tag: 'callee', headers: [contactOf(peer)] }));
@@ -357,9 +357,9 @@ export const CALLS_OUT: readonly Row[] = [
       accept(peer, invite);
       return { farEnd: [String(status)], application: [await outcome(dialog)] };
     },
-    seen: { farEnd: ['481'], application: ['done'] },
+    seen: { farEnd: ['500'], application: ['done'] },
     drachtioServer: {
-      why: 'it keeps dialogs from their first provisional response on',
+      why: 'it hands it up',
       seen: { farEnd: ['200'], application: ['done'] },
     },
   },
