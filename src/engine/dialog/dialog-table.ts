@@ -118,11 +118,12 @@ export class DialogTable {
     dialog.accepted = undefined;
     dialog.acknowledgement = undefined;
     dialog.unacknowledged = undefined;
-    dialog.parting = undefined;
     // RFC 3261 §15.1.2: what the peer still asked in it is answered.
-    const { invited } = dialog;
+    const { invited, parting } = dialog;
     dialog.invited = undefined;
+    dialog.parting = undefined;
     invited?.refuse(487);
+    parting?.drop();
   }
 
   /** What belongs to an application. */
@@ -134,6 +135,7 @@ export class DialogTable {
   closeAll(): void {
     for (const dialog of [...this.#byTags.values()]) {
       dialog.invited = undefined;
+      dialog.parting = undefined;
       this.close(dialog);
     }
   }

@@ -187,7 +187,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
     }
     // §15: who answered a call does not hang up before the ACK came, or is given up.
     if (dialog.parting !== undefined) throw new UnusableMessage('a BYE is in progress');
-    dialog.parting = go;
+    dialog.parting = { go, drop: () => application.fail(command, 'unable to find dialog') };
   }
 
   /** Ends a call whose application is gone, in its turn. */
@@ -196,10 +196,11 @@ export class ClientSide implements ResponseJudge, AskingSide {
     // §15: not before the ACK to our 2xx; until then the dialog is known to the engine alone.
     if (dialog.accepted !== undefined) {
       dialog.invited = undefined;
-      dialog.parting ??= () => {
+      const go = (): void => {
         dialogs.close(dialog);
         this.#farewells.say(() => void this.#sayBye(dialog));
       };
+      dialog.parting = { go, drop: () => undefined };
       return;
     }
     const { unacknowledged } = dialog;
@@ -262,7 +263,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
       at: clock.now(),
       transactionId: identifiers.next(),
     };
-    application.notify(requestSentLine(identifiers.next(), command.id, passage), bytes);
+    application.answer(command, requestSentLine(identifiers.next(), command.id, passage), bytes);
   }
 
   /*
@@ -301,7 +302,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
         at: clock.now(),
         transactionId: identifiers.next(),
       };
-      application.notify(requestSentLine(identifiers.next(), command.id, passage), bytes);
+      application.answer(command, requestSentLine(identifiers.next(), command.id, passage), bytes);
     });
   }
 

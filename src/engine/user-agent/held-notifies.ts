@@ -25,6 +25,11 @@ export class HeldNotifies {
     this.#release = release;
   }
 
+  /** SUBSCRIBEs that wait. */
+  get size(): number {
+    return this.#expected.size;
+  }
+
   /** A SUBSCRIBE was sent. */
   expect(outgoing: OutgoingRequest): void {
     const key = subscribeKey(outgoing);
