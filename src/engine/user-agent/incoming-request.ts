@@ -150,10 +150,8 @@ export class IncomingRequest implements ServerTransactionUser {
         at: clock.now(),
         transactionId: this.id,
       };
-      this.application.notify(
-        responseSentLine(identifiers.next(), command.id, passage, dialog?.id ?? ''),
-        bytes,
-      );
+      const line = responseSentLine(identifiers.next(), command.id, passage, dialog?.id ?? '');
+      this.application.answer(command, line, bytes);
     }
     if (status >= 200) this.#finish(status);
   }

@@ -305,7 +305,7 @@ export class OutgoingRequest implements AttemptJudge {
       at: clock.now(),
       transactionId: this.id,
     };
-    application.notify(requestSentLine(identifiers.next(), command.id, passage), bytes);
+    application.answer(command, requestSentLine(identifiers.next(), command.id, passage), bytes);
   }
 
   #sendCancel(attempt: Attempt): void {
