@@ -70,8 +70,8 @@ async function bothVersions(resolver: Resolver, host: string): Promise<Answer<st
   ]);
   const records = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
   if (records.length === 0) {
-    const reasons: unknown[] = answers.flatMap((answer) =>
-      answer.status === 'rejected' ? [answer.reason] : [],
+    const reasons = answers.flatMap((answer) =>
+      answer.status === 'rejected' ? [asError(answer.reason)] : [],
     );
     // That a server did not answer says more than that another kind of record is not there.
     throw reasons.find((reason) => !saysNone(reason)) ?? reasons[0] ?? new Error(`no address of ${host}`);
@@ -80,6 +80,10 @@ async function bothVersions(resolver: Resolver, host: string): Promise<Answer<st
     records: records.map(({ address }) => address),
     lifetime: Math.min(...records.map(({ ttl }) => ttl)) * 1_000,
   };
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 /** Whether an error says that there is no such record, rather than that nobody could be asked. */
