@@ -47,6 +47,7 @@ export type {
   TlsSettings,
 } from './transport/transport.ts';
 export type { HostResolver, PointerRecord, ServiceRecord } from './targets/host-resolver.ts';
+export type { SourceRate } from './admission/source-limits.ts';
 export type { SipTimers } from './transaction/timers.ts';
 export type { ReturnedRequests } from './user-agent/surroundings.ts';
 export type { BinaryBodies } from './user-agent/upward.ts';
@@ -126,6 +127,7 @@ class RunningEngine {
       () => this.#control.verbs.size > 0,
       (received) => this.#take(received),
     );
+    this.#transport.screen = (datagram, flow) => this.#server.screen(datagram, flow);
     this.#transport.onMessage = (received) => {
       if (received.message.kind === 'response' || !this.#opening.holds(received)) this.#take(received);
     };
@@ -181,6 +183,7 @@ class RunningEngine {
       asking: this.#client,
       farewells: this.#farewells,
       metrics,
+      sourceRate: options.sourceRate,
     });
   }
 

@@ -7,6 +7,7 @@ import { noMetrics } from '../core/metrics.ts';
 import type { Metrics } from '../core/metrics.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Random } from '../core/random.ts';
+import type { SourceRate } from './admission/source-limits.ts';
 import type { ControlAddress } from './control/control-server.ts';
 import type { HostResolver } from './targets/host-resolver.ts';
 import type { SipTimers } from './transaction/timers.ts';
@@ -51,6 +52,8 @@ export interface EngineOptions {
   readonly binaryBodies?: BinaryBodies;
   /** How long requests are held that come before the first application is at work, ms; by default they get 503 at once. */
   readonly holdUntilServed?: number;
+  /** How many requests one source may begin; as many as it likes when this is not given. */
+  readonly sourceRate?: SourceRate;
   /** The system's when not given; tests turn the hands themselves. */
   readonly clock?: Clock;
   /** Where tags and branches come from; the system's randomness when not given. */

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
+import { ApplicationPace } from '../admission/application-pace.ts';
 import type { Command } from './command.ts';
 import { parseCommand } from './command.ts';
 import { FrameReader, encodeFrame } from './frame-codec.ts';
@@ -51,6 +52,8 @@ export class Application {
   readonly verbs = new Set<string>();
   /** What it called itself when it authenticated; they are for the log, and decide nothing. */
   tags: readonly string[] = [];
+  /** How fast it answers requests. */
+  readonly pace = new ApplicationPace();
   readonly #socket: Socket;
   readonly #owner: ApplicationOwner;
   readonly #reader = new FrameReader();
@@ -85,6 +88,11 @@ export class Application {
 
   get open(): boolean {
     return !this.#closed;
+  }
+
+  /** Is given nothing new now: it is behind with reading or with answering. */
+  get full(): boolean {
+    return this.busy || this.pace.isFull(this.#owner.clock.now());
   }
 
   /** Is behind with reading: others are given the next requests. */

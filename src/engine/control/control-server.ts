@@ -84,12 +84,23 @@ export class ControlServer {
     let earliest = Infinity;
     for (const application of this.#applications) {
       if (!application.ready || !application.verbs.has(verb)) continue;
-      if (application === except || application.busy) continue;
+      if (application === except || application.full) continue;
       const turn = turns?.get(application) ?? 0;
       if (turn < earliest) [chosen, earliest] = [application, turn];
     }
     if (chosen !== undefined) this.#tookTurn(verb, chosen);
     return chosen;
+  }
+
+  /** There are applications at work, and each of them has all it can take. */
+  get saturated(): boolean {
+    let atWork = false;
+    for (const application of this.#applications) {
+      if (!application.ready || application.verbs.size === 0) continue;
+      if (!application.full) return false;
+      atWork = true;
+    }
+    return atWork;
   }
 
   /** Any application wants `verb`, be it busy. */

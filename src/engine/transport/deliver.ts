@@ -7,6 +7,7 @@ import type { Flow, TransportEvents } from './transport.ts';
 
 /** Reads a datagram that came over `flow` and tells `events`. */
 export function deliverDatagram(bytes: Buffer, flow: Flow, events: TransportEvents): void {
+  if (events.screen?.(bytes, flow) === false) return;
   let message: SipMessage;
   try {
     message = parseMessage(bytes);

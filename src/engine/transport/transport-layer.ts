@@ -95,6 +95,7 @@ export function createTransportLayer(options: TransportLayerOptions): TransportL
     },
   };
   const events: TransportEvents = {
+    screen: (datagram, flow) => layer.screen?.(datagram, flow) ?? true,
     onMessage: (message) => {
       received.add({ protocol: message.source.protocol });
       layer.onMessage(message);

@@ -109,6 +109,8 @@ export class TransportError extends MailboxError {
 
 /** What a transport tells its owner. */
 export interface TransportEvents {
+  /** Asked of each datagram before it is read; it is not when this says false. */
+  screen?: (datagram: Buffer, flow: Flow) => boolean;
   onMessage: (received: ReceivedMessage) => void;
   onMalformed: (error: MalformedMessage, source: Endpoint, flow: Flow) => void;
   /** A connection was lost, or the network says that a peer cannot be reached. */

@@ -40,6 +40,9 @@ export class IncomingRequest implements ServerTransactionUser {
   readonly #surroundings: Surroundings;
   readonly #judge: AnswerJudge;
   #finished = false;
+  /** When the application was given it, and whether it has answered anything: what its pace is told by. */
+  #handedAt: number | undefined;
+  #answered = false;
 
   constructor(
     from: {
@@ -83,6 +86,9 @@ export class IncomingRequest implements ServerTransactionUser {
         ? requestLine(identifiers.next(), passage, this.arrival.received.local)
         : messageLine(identifiers.next(), passage, this.dialog.id);
     this.application.notify(line, bytes);
+    if (this.#handedAt !== undefined) return;
+    this.#handedAt = passage.at;
+    this.application.pace.handed(passage.at);
   }
 
   /** Sends the application's answer. @throws UnusableMessage */
@@ -105,6 +111,7 @@ export class IncomingRequest implements ServerTransactionUser {
       localTag: this.#transaction.localTag,
       contact: () => this.#contact(),
     });
+    this.#firstAnswered();
     this.#send(response, command);
   }
 
@@ -156,9 +163,16 @@ export class IncomingRequest implements ServerTransactionUser {
     if (status >= 200) this.#finish(status);
   }
 
+  #firstAnswered(): void {
+    if (this.#answered || this.#handedAt === undefined) return;
+    this.#answered = true;
+    this.application.pace.answered(this.#handedAt, this.#surroundings.clock.now());
+  }
+
   #finish(status: number): void {
     if (this.#finished) return;
     this.#finished = true;
+    if (!this.#answered && this.#handedAt !== undefined) this.application.pace.ended(this.#handedAt);
     if (this.arrival.request.method !== 'INVITE') this.#transaction.user = undefined;
     this.#judge.finished(this, status);
   }

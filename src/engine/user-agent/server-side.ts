@@ -1,4 +1,5 @@
 import type { Counter, Metrics } from '../../core/metrics.ts';
+import type { SourceRate } from '../admission/source-limits.ts';
 import type { Application, SipCommand } from '../control/application.ts';
 import type { ApplicationMessage } from '../control/application-message.ts';
 import { UnusableMessage } from '../control/application-message.ts';
@@ -13,8 +14,9 @@ import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { cancellationOf } from '../transaction/client-transaction.ts';
 import { otherCancelledKeys, tagOf, topVia, transactionKey } from '../transaction/match.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
-import type { ReceivedMessage } from '../transport/transport.ts';
+import type { Flow, ReceivedMessage } from '../transport/transport.ts';
 import { isWebSocket } from '../transport/transport.ts';
+import { Admittance } from './admittance.ts';
 import type { Arrival } from './arrival.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
 import { EarlyDialogs } from './early-dialogs.ts';
@@ -46,6 +48,7 @@ export class ServerSide implements AnswerJudge {
   readonly #farewells: Farewells;
   readonly #requests: Counter;
   readonly #refusals: Refusals;
+  readonly #admittance: Admittance;
   /** Requests that wait for an application's answer. */
   readonly #waiting = new Map<string, IncomingRequest>();
   /** Of these, the INVITEs: CANCEL finds them by their transaction. */
@@ -59,15 +62,22 @@ export class ServerSide implements AnswerJudge {
       readonly asking: AskingSide;
       readonly farewells: Farewells;
       readonly metrics: Metrics;
+      readonly sourceRate?: SourceRate | undefined;
     },
   ) {
-    const { held, asking, farewells, metrics } = parts;
+    const { held, asking, farewells, metrics, sourceRate } = parts;
     this.#surroundings = surroundings;
     this.#held = held;
     this.#asking = asking;
     this.#farewells = farewells;
     this.#requests = metrics.counter('engine_requests_total', 'SIP requests handed to applications');
     this.#refusals = new Refusals(surroundings, metrics);
+    this.#admittance = new Admittance({ ...surroundings, metrics, sourceRate, refusals: this.#refusals });
+  }
+
+  /** Asked of each datagram before it is read; false: it has been dealt with. */
+  screen(datagram: Buffer, flow: Flow): boolean {
+    return this.#admittance.screen(datagram, flow);
   }
 
   /** A request came. @throws MalformedVia and other errors of grammar, before anything was done */
@@ -182,11 +192,14 @@ export class ServerSide implements AnswerJudge {
   #takeNew(arrival: Arrival): void {
     const { transactions } = this.#surroundings;
     const { request } = arrival;
+    const tagged = tagOf(request.headers.get('To')) !== '';
+    const inDialog = tagged && this.#dialogOf(request) !== undefined;
+    if (!inDialog && !this.#admittance.admits(arrival)) return;
     if (transactions.serversFull) {
       this.#refusals.refuse(arrival, 503, RETRY_AFTER);
     } else if (transactions.merges(request)) {
       this.#refusals.refuseFor(arrival, 482);
-    } else if (tagOf(request.headers.get('To')) !== '') {
+    } else if (tagged) {
       this.#takeTagged(arrival);
     } else {
       this.#takeOutOfDialog(arrival);

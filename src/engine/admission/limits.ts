@@ -1,0 +1,27 @@
+/** Bounds of what is let in. Times in ms. */
+export const ADMISSION_LIMITS = {
+  /** Sources remembered; the one heard of longest ago makes room, as if it had never sent anything. */
+  sources: 20_000,
+  /** Refusals a source over its rate is told of in a period; after them it gets silence. */
+  answersPerSource: 5,
+  sourcePeriod: 10_000,
+  /** Sources named in the log in a period, of all there are. */
+  logsPerPeriod: 20,
+  /** Requests a second that are told they are too many, of all sources; the rest get silence. */
+  answersPerSecond: 1_000,
+  /** Bytes of a request in which its headers must end to be judged by its first look. */
+  firstLook: 4_096,
+  /** What an application may have unanswered at first, and at least, whatever its answers take. */
+  unansweredAtFirst: 1_000,
+  unansweredAtLeast: 100,
+  /** Requests older than this count no longer as unanswered: a handler that never answers shall not stop the others, seconds. */
+  unansweredAge: 5,
+  /** How often an application's pace is judged. */
+  paceWindow: 100,
+  /** How much longer than its best an application's fastest answer may take before it counts as too busy. */
+  standingDelay: 150,
+  /** The best time of an application is never taken to be more than this: T1. */
+  bestAtMost: 500,
+  /** The best time is that of the last one or two of these. */
+  bestMemory: 60_000,
+} as const;
