@@ -3,9 +3,10 @@ import type { Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { WebSocket } from 'ws';
 
-export type RawProtocol = 'udp' | 'tcp' | 'ws';
+export type RawProtocol = 'udp' | 'tcp' | 'tls' | 'ws';
 
 /** One SIP message as it came. */
 export interface RawMessage {
@@ -35,6 +36,7 @@ export class RawSipClient {
   #webSocket: WebSocket | undefined;
   #server: Server | undefined;
   #port = 0;
+  readonly #sockets = new Set<Socket>();
   #stream: Buffer = Buffer.alloc(0);
   readonly #queue: RawMessage[] = [];
   readonly #all: RawMessage[] = [];
@@ -45,7 +47,7 @@ export class RawSipClient {
     this.#target = target;
   }
 
-  /** A client of the server at `port` on 127.0.0.1: a UDP socket, a TCP connection, or a WebSocket (RFC 7118). */
+  /** A client of the server at `port` on 127.0.0.1: a UDP socket, a TCP or TLS connection, or a WebSocket (RFC 7118). */
   static async connect(protocol: RawProtocol, port: number): Promise<RawSipClient> {
     const client = new RawSipClient(protocol, port);
     if (protocol === 'udp') {
@@ -53,18 +55,21 @@ export class RawSipClient {
     } else if (protocol === 'ws') {
       await client.#openWebSocket();
     } else {
-      const socket = connect(port, '127.0.0.1');
-      await once(socket, 'connect');
+      const secure = protocol === 'tls';
+      const address = { port, host: '127.0.0.1' };
+      const socket = secure ? connectTls({ ...address, rejectUnauthorized: false }) : connect(address);
+      await once(socket, secure ? 'secureConnect' : 'connect');
       client.#take(socket);
       client.#port = socket.localPort ?? 0;
     }
     return client;
   }
 
-  /** Waits for one TCP connection on a free port; what is sent goes over it. */
-  static async listen(): Promise<RawSipClient> {
-    const client = new RawSipClient('tcp', 0);
-    const server = createServer((socket) => client.#take(socket));
+  /** Waits for one TCP connection on a free port, over TLS with key and certificate; what is sent goes over it. */
+  static async listen(tls?: { readonly key: string; readonly cert: string }): Promise<RawSipClient> {
+    const client = new RawSipClient(tls === undefined ? 'tcp' : 'tls', 0);
+    const take = (socket: Socket): void => client.#take(socket);
+    const server = tls === undefined ? createServer(take) : createTlsServer(tls, take);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
@@ -81,6 +86,11 @@ export class RawSipClient {
   /** Our own port. */
   get port(): number {
     return this.#port;
+  }
+
+  /** How many were made or taken. */
+  get connections(): number {
+    return this.#sockets.size;
   }
 
   /** Every message that came, taken or not. */
@@ -136,7 +146,7 @@ export class RawSipClient {
       this.#udp.close();
       await once(this.#udp, 'close');
     }
-    this.#tcp?.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     this.#webSocket?.terminate();
     if (this.#server !== undefined) {
       this.#server.close();
@@ -164,6 +174,7 @@ export class RawSipClient {
 
   #take(socket: Socket): void {
     this.#tcp = socket;
+    this.#sockets.add(socket);
     socket.setNoDelay(true);
     // A server that hangs up is the test's business, seen by what no longer comes.
     socket.on('error', () => undefined);

@@ -18,6 +18,11 @@ export function withoutZone(address: string): string {
   return zone === -1 ? address : address.slice(0, zone);
 }
 
+/** Whether nobody between can read what is sent. */
+export function isSecure({ protocol }: Endpoint): boolean {
+  return protocol === 'tls' || protocol === 'wss';
+}
+
 /** A listener as the system bound it. */
 export function boundAt(
   protocol: Protocol,

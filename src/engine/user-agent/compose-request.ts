@@ -2,6 +2,7 @@ import { SipHeaders } from '../message/sip-message.ts';
 import type { SipRequest } from '../message/sip-message.ts';
 import { tagOf } from '../transaction/match.ts';
 import type { ApplicationFields } from './application-fields.ts';
+import { secureContact } from './secure-contact.ts';
 
 /** A request to send, but for what depends on the way it takes. */
 export interface RequestDraft {
@@ -51,7 +52,7 @@ export function composeRequest(draft: RequestDraft, way: Way): SipRequest {
   const contact = settable.get('contact');
   if (contact !== undefined) headers.append('Contact', withOwnHost(contact, way));
   else if ((dialogHeaders === undefined ? NEEDS_CONTACT : WITH_CONTACT).has(method)) {
-    headers.append('Contact', way.contact);
+    headers.append('Contact', secureContact(way.contact, headers.get('Route') ?? uri, uri));
   }
   for (const [name, value] of fields.others) {
     if (SUPPORTED.test(name)) appendSupported(headers, value);

@@ -2,6 +2,7 @@ import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { reasonPhrase } from '../message/reason-phrases.ts';
 import { responseTo } from '../transaction/response-to.ts';
 import type { ApplicationFields } from './application-fields.ts';
+import { secureContact } from './secure-contact.ts';
 
 /** An application's answer to a request. */
 export interface ResponseDraft {
@@ -37,7 +38,11 @@ export function composeResponse(draft: ResponseDraft): SipResponse {
   const contact = fields.settable.get('contact');
   if (contact !== undefined) headers.append('Contact', contact);
   else if (early || (success && CONTACT_IN_ANSWER.has(request.method))) {
-    headers.append('Contact', draft.contact());
+    const { headers: asked, uri } = request;
+    headers.append(
+      'Contact',
+      secureContact(draft.contact(), uri, asked.get('Record-Route') ?? asked.get('Contact')),
+    );
   }
   for (const [name, value] of fields.others) headers.append(name, value);
   return { ...response, body: draft.body };

@@ -1,6 +1,7 @@
 import { withDeadline } from '../../core/deadline.ts';
 import type { SipRequest } from '../message/sip-message.ts';
 import { serializeMessage } from '../message/serialize-message.ts';
+import { isSecure } from '../transport/addresses.ts';
 import type { Endpoint, Flow } from '../transport/transport.ts';
 import { isWebSocket } from '../transport/transport.ts';
 import type { Way } from './compose-request.ts';
@@ -47,15 +48,17 @@ export interface Impasse {
  */
 export async function* departures(
   surroundings: Surroundings,
-  { nextHop, compose, fallback }: Journey,
+  { nextHop, compose, fallback: back }: Journey,
 ): AsyncGenerator<Departure, Impasse, Outcome | undefined> {
   const { transport, addresses, clock, setbacks } = surroundings;
+  // RFC 3261 §26.2.2: what is sips never goes in the clear.
+  const fallback = back !== undefined && /^sips:/i.test(nextHop) && !isSecure(back.remote) ? undefined : back;
   if (fallback !== undefined && isWebSocket(fallback.remote)) {
     yield prepare(surroundings, compose, fallback, false);
     return {};
   }
   const found = await surroundings.resolve(nextHop).catch(() => []);
-  const welcome = fallback === undefined ? found.filter((each) => setbacks.shunned(each) === 0) : found;
+  const welcome = back === undefined ? found.filter((each) => setbacks.shunned(each) === 0) : found;
   const targets = setbacks.order(welcome).slice(0, SENDING_LIMITS.addresses);
   const transportGiven = /;transport=/i.test(nextHop);
   let outcome: Outcome | undefined;

@@ -1,9 +1,11 @@
+import { isIP } from 'node:net';
 import type { Via } from '../message/via.ts';
 import type { ResponsePath } from '../transaction/server-transaction.ts';
-import type { Endpoint, Flow, ReceivedMessage, TransportLayer } from '../transport/transport.ts';
+import type { Flow, ReceivedMessage, Target, TransportLayer } from '../transport/transport.ts';
 import { isWebSocket } from '../transport/transport.ts';
 
 const DEFAULT_PORT = 5060;
+const DEFAULT_TLS_PORT = 5061;
 
 /** A response that goes to one place or nowhere. */
 class DirectPath implements ResponsePath {
@@ -23,11 +25,11 @@ class DirectPath implements ResponsePath {
 /** A response goes where a flow has yet to be made to. */
 class DetourPath implements ResponsePath {
   readonly reliable: boolean;
-  readonly #target: Endpoint;
+  readonly #target: Target;
   readonly #transport: TransportLayer;
   readonly #first: Flow | undefined;
 
-  constructor(target: Endpoint, transport: TransportLayer, first?: Flow) {
+  constructor(target: Target, transport: TransportLayer, first?: Flow) {
     this.reliable = target.protocol !== 'udp';
     this.#target = target;
     this.#transport = transport;
@@ -58,8 +60,12 @@ export function responsePath(
   transport: TransportLayer,
 ): ResponsePath {
   if (isWebSocket(source)) return new DirectPath(flow);
-  const port = via.port ?? DEFAULT_PORT;
-  if (source.protocol !== 'udp') return new DetourPath({ ...source, port }, transport, flow);
+  const port = via.port ?? (source.protocol === 'tls' ? DEFAULT_TLS_PORT : DEFAULT_PORT);
+  if (source.protocol !== 'udp') {
+    // Over TLS whoever is there now has to be who asked.
+    const domain = isIP(via.host) === 0 ? { domain: via.host } : {};
+    return new DetourPath({ ...source, port, ...domain }, transport, flow);
+  }
   if (via.params.has('rport') || port === source.port) return new DirectPath(flow);
   return new DetourPath({ ...source, port }, transport);
 }
