@@ -2,7 +2,7 @@
 MAKEFLAGS += --jobs=2 --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test .checked .tested bench reference transcript lint format peers clean
+.PHONY: help run demo test .checked .tested bench fuzz reference transcript lint format peers clean
 
 # A Node that came with its C headers compiles better-sqlite3 against those instead of fetching others.
 NODE_PREFIX := $(shell node -p 'path.resolve(process.execPath, "../..")')
@@ -41,6 +41,9 @@ test: .tested .checked ## Everything that is checked, against the real peers too
 
 bench: $(BUILT) $(SQLITE) peers ## Measure, with the peers beside
 	@node dist/test/bench/main.js
+
+fuzz: $(BUILT) ## Read 250,000 messages made at random, sound and spoilt; FUZZ_SEED=n makes the same again
+	@node dist/test/fuzz/main.js
 
 reference: $(PACKAGES) ## Write the variables into README.md and .env.example
 	@node --import=tsx src/reference.ts

@@ -23,10 +23,10 @@ export class MalformedUri extends MailboxError {
 
 /*
  * §25.1: SIP-URI = "sip:" [ userinfo "@" ] hostport uri-parameters [ headers ]. The userinfo may hold ";" "?" and "/", and
- * no "@" stands anywhere but behind it: of two nobody could say which names the host.
+ * no "@" stands in the parameters: of two nobody could say which names the host.
  */
 const URI =
-  /^(sips?):(?:([^@\s<>"]*)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?((?:;[^?\s<>]*)?)(?:\?(\S*))?$/i;
+  /^(sips?):(?:([^@\s<>"]*)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?((?:;[^?@\s<>]*)?)(?:\?(\S*))?$/i;
 
 /** @throws MalformedUri */
 export function parseUri(text: string): SipUri {
@@ -55,13 +55,14 @@ export function bareHost(host: string): string | undefined {
   return isIPv6(address) ? address : undefined;
 }
 
-/** `;a=b;c` as a map, names in lower case; quoted values keep their quotes. */
+/** `;a=b;c` as a map, names in lower case; quoted values keep their quotes. Of two of one name the first counts. */
 export function parseParams(text: string): Map<string, string> {
   const params = new Map<string, string>();
   for (const [, name = '', value = ''] of text.matchAll(
     /;\s*([^\s=;,]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|\[[0-9A-Fa-f:.]*\]|[^;,\s]*))?/g,
   )) {
-    params.set(name.toLowerCase(), value);
+    const lower = name.toLowerCase();
+    if (!params.has(lower)) params.set(lower, value);
   }
   return params;
 }

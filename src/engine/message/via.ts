@@ -25,17 +25,13 @@ export class MalformedVia extends MailboxError {
 const VIA =
   /^\s*SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?:\s*:\s*(\d{1,5}))?\s*(;.*)?$/is;
 
-/** A parameter that is none. What routes the answer is not guessed at; a lone semicolon at the end does no harm. */
-const EMPTY_PARAMETER = /;\s*;/;
-
 /** @throws MalformedVia */
 export function parseVia(text: string): Via {
   const match = VIA.exec(text);
   const host = match?.[2] === undefined ? undefined : bareHost(match[2]);
   const port = match?.[3] === undefined ? undefined : Number(match[3]);
   const params = match?.[4] ?? '';
-  const readable =
-    host !== undefined && (port === undefined || port <= 65_535) && !EMPTY_PARAMETER.test(params);
+  const readable = host !== undefined && (port === undefined || port <= 65_535) && !hasEmptyParameter(params);
   if (match?.[1] === undefined || !readable) {
     throw new MalformedVia(text);
   }
@@ -45,6 +41,30 @@ export function parseVia(text: string): Via {
     ...(port === undefined ? {} : { port }),
     params: parseParams(params),
   };
+}
+
+/**
+ * Whether two semicolons stand side by side outside of quotes. What routes the answer is not guessed at; one at the very end
+ * does no harm.
+ */
+function hasEmptyParameter(params: string): boolean {
+  if (!/;\s*;/.test(params)) return false;
+  let quoted = false;
+  let empty = false;
+  for (let i = 0; i < params.length; i++) {
+    const character = params.charAt(i);
+    if (quoted) {
+      if (character === '\\') i++;
+      else if (character === '"') quoted = false;
+    } else if (character === '"') quoted = true;
+    else if (character === ';') {
+      if (empty) return true;
+      empty = true;
+      continue;
+    } else if (/\s/.test(character)) continue;
+    empty = false;
+  }
+  return false;
 }
 
 export function formatVia({ transport, host, port, params }: Via): string {

@@ -198,9 +198,12 @@ describe('SIP message parser', () => {
       empty: [400, 'Bad Request Line', false],
       'endless-header': [513, 'Message Too Large', true],
       'fold-before-headers': [400, 'Bad Header Line', true],
+      'headers-in-uri': [400, 'Bad Request-URI', true],
       http: [400, 'Bad Request Line', false],
+      'ipv6-of-nine-groups': [400, 'Bad Request-URI', true],
       'line-feeds-alone': [400, 'Bad Header Line', true],
       'line-without-colon': [400, 'Bad Header Line', true],
+      'lone-cr-in-header': [400, 'Bad Header Line', true],
       'missing-call-id': [400, 'Missing Call-ID', true],
       'missing-cseq': [400, 'Missing CSeq', true],
       'missing-from': [400, 'Missing From', true],
@@ -208,6 +211,7 @@ describe('SIP message parser', () => {
       'missing-via': [400, 'Missing Via', false],
       'no-blank-line': [400, 'No Empty Line After Headers', true],
       'nothing-but-words': [400, 'Bad Request Line', false],
+      'nul-in-header': [400, 'Bad Header Line', true],
       'nul-in-uri': [400, 'Bad Request-URI', true],
       'response-of-version-3': [400, 'Version Not Supported', false],
       'response-status-099': [400, 'Bad Status Code', false],
@@ -217,8 +221,10 @@ describe('SIP message parser', () => {
       'response-without-via': [400, 'Missing Via', false],
       'tls-hello': [400, 'Bad Header Line', false],
       'too-many-headers': [513, 'Too Many Headers', true],
+      'two-ats-in-uri': [400, 'Bad Request-URI', true],
       'two-blanks-in-request-line': [400, 'Bad Request-URI', true],
       'two-from': [400, 'More Than One From', true],
+      'two-max-forwards': [400, 'More Than One Max-Forwards', true],
       'uri-in-brackets': [400, 'Bad Request-URI', true],
       'uri-without-scheme': [400, 'Bad Request-URI', true],
       'version-7': [505, 'Version Not Supported', true],
@@ -289,6 +295,40 @@ describe('SIP message parser', () => {
         'Content-Length: 0',
       ]);
       expect(refusal(hidden).reason).to.equal('Bad Header Line');
+    });
+
+    it('a field of one value that is there twice is refused where the values differ, and in requests alone', () => {
+      for (const name of [
+        'Content-Type',
+        'Event',
+        'Expires',
+        'Refer-To',
+        'SIP-If-Match',
+        'Subscription-State',
+      ]) {
+        expect(() => parseMessage(withLines([`${name}: a`, `${name}: a`])), name).not.to.throw();
+        expect(refusal(withLines([`${name}: a`, `${name}: b`])).reason).to.equal(`More Than One ${name}`);
+      }
+      const answered = withLines(['Expires: 1', 'Expires: 2'])
+        .toString()
+        .replace(/^[^\r]*/, 'SIP/2.0 200 OK');
+      expect(() => parseMessage(Buffer.from(answered))).not.to.throw();
+    });
+
+    it('a tag that hides behind a quote or a bracket left open', () => {
+      const withTo = (to: string): Buffer =>
+        Buffer.from(withLines([]).toString().replace('<sip:alice@example.test>', to));
+      for (const to of [
+        '"Alice <sip:a@b>;tag=1',
+        '"A" <sip:a@b;tag=1',
+        '<sip:a@b>;x="y;tag=1',
+        '"\\" <sip:a@b>;tag=1',
+      ]) {
+        expect(refusal(withTo(to)).reason, to).to.equal('Bad To');
+      }
+      for (const to of ['"<" <sip:a@b>', '"\\"" <sip:a@b>', 'sip:a@b;x=">"', '<sip:a"b@c>']) {
+        expect(() => parseMessage(withTo(to)), to).not.to.throw();
+      }
     });
 
     it('invented header names without end leave the known ones as they are', () => {

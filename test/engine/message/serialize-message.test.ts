@@ -69,6 +69,17 @@ describe('SIP message writer', () => {
     expect(bytes.includes(0)).to.equal(false);
   });
 
+  it('writes a NUL within a quoted string as it came, behind its backslash (RFC 4475 §3.1.1.2)', () => {
+    const bytes = serializeMessage({
+      kind: 'response',
+      status: 200,
+      reason: 'OK',
+      headers: headers(['X-Quoted', '"a\\\0b"']),
+      body: Buffer.alloc(0),
+    });
+    expect(bytes.toString()).to.include('X-Quoted: "a\\\0b"\r\n');
+  });
+
   it('header injection: nor does a method or a Request-URI', () => {
     const bytes = serializeMessage({
       kind: 'request',

@@ -33,6 +33,15 @@ describe('SIP URI (RFC 3261 §19.1)', () => {
     expect(parseUri('sip:%61lice@atlanta.example').user).to.equal('%61lice');
   });
 
+  it('has two colons where the grammar of RFC 3261 lets some write three (RFC 5118 §4.10)', () => {
+    expect(formatUri(parseUri('sip:a@[2001:db8:::192.0.2.1]'))).to.equal('sip:a@[2001:db8::192.0.2.1]');
+    expect(parseVia('SIP/2.0/UDP [2001:db8:::192.0.2.1]').host).to.equal('2001:db8::192.0.2.1');
+  });
+
+  it('has the first of two parameters of one name', () => {
+    expect(parseUri('sip:a@b;x=1;X=2').params).to.deep.equal(new Map([['x', '1']]));
+  });
+
   it('is written as it was read', () => {
     for (const text of [
       'sip:alice@atlanta.example',
@@ -53,6 +62,10 @@ describe('SIP URI (RFC 3261 §19.1)', () => {
       'sip:a@b:x',
       'sip:a b@c',
       'sip:a@b>',
+      'sip:a@b@c',
+      'sip:[1]',
+      'sip:[::1::2]',
+      'sip:[2001:db8::::1]',
       'x',
     ]) {
       expect(() => parseUri(text), text).to.throw(MalformedUri);
@@ -86,7 +99,16 @@ describe('name-addr (RFC 3261 §20.10)', () => {
   });
 
   it('names nobody when broken', () => {
-    for (const text of ['', 'bob', '"Bob <sip:bob@b.example>', '"Bob"', '<sip:bob@b.example', '*']) {
+    for (const text of [
+      '',
+      'bob',
+      '"Bob <sip:bob@b.example>',
+      '"Bob"',
+      '<sip:bob@b.example',
+      '*',
+      'sip:a@b?c=d',
+      'sip:a,b@c',
+    ]) {
       expect(() => parseNameAddress(text), text).to.throw('not a name-addr');
     }
   });
@@ -112,6 +134,8 @@ describe('Via (RFC 3261 §20.42)', () => {
       ]),
     });
     expect(parseVia('SIP/2.0/UNKNOWN host.example').transport).to.equal('UNKNOWN');
+    expect(parseVia("SIP/2.0/a!b'c host.example").transport).to.equal("A!B'C");
+    expect(parseVia('SIP/2.0/UDP a;x=";;";branch=b;').params.get('branch')).to.equal('b');
   });
 
   it('is written in its plainest form', () => {
@@ -128,6 +152,9 @@ describe('Via (RFC 3261 §20.42)', () => {
       'HTTP/1.1 a',
       'SIP/2.0/UDP a:99999',
       'SIP/2.0/UDP a b',
+      'SIP/2.0/UDP a;;branch=b',
+      'SIP/2.0/UDP a;x="\\""; ;branch=b',
+      'SIP/2.0/UDP [1]',
     ]) {
       expect(() => parseVia(text), text).to.throw(MalformedVia);
     }
@@ -137,6 +164,7 @@ describe('Via (RFC 3261 §20.42)', () => {
 describe('CSeq (RFC 3261 §20.16)', () => {
   it('is a number below 2**32 and a method', () => {
     expect(parseCSeq(' 0009  INVITE ')).to.deep.equal({ sequence: 9, method: 'INVITE' });
+    expect(parseCSeq('0000000000000000000007 X').sequence).to.equal(7);
     expect(parseCSeq('4294967295 X').sequence).to.equal(2 ** 32 - 1);
     for (const text of ['', '1', 'INVITE', '-1 INVITE', '4294967296 INVITE', '1.5 INVITE', '1 INVITE x']) {
       expect(() => parseCSeq(text), text).to.throw(MalformedCSeq);
