@@ -320,7 +320,7 @@ describe('calls (RFC 3261 §13 to §15)', () => {
       const refused = peer.taken('491 INVITE');
       peer.send(peer.answer(ours, 491));
       say('INVITE', 2, { branch: 'z9hG4bKx' });
-      expect(peer.take().filter(({ status }) => status > 0)[0]?.text).to.equal(refused.text);
+      expect(peer.take().find(({ status }) => status > 0)?.text).to.equal(refused.text);
       expect(
         app.news().filter((name) => name === 'INVITE'),
         'the first one only',
