@@ -22,6 +22,7 @@ import type {
   TlsSettings,
   TransportLayer,
 } from './transport/transport.ts';
+import { ArrivingRoute } from './user-agent/arriving-route.ts';
 import { ClientSide } from './user-agent/client-side.ts';
 import { Farewells } from './user-agent/farewells.ts';
 import { HeldNotifies } from './user-agent/held-notifies.ts';
@@ -106,6 +107,7 @@ class RunningEngine {
   readonly #server: ServerSide;
   readonly #opening: Opening;
   readonly #answers: AnswerCache;
+  readonly #route: ArrivingRoute;
   #reporting: Timer | undefined;
   #closed = false;
 
@@ -137,6 +139,7 @@ class RunningEngine {
     };
     this.#transport.onFlowFailed = (flow) => this.#transactions.flowFailed(flow);
     this.#addresses = new LocalAddresses(this.#transport);
+    this.#route = new ArrivingRoute(() => this.#transport.local);
     this.#transactions = new TransactionTable({ clock, timers });
     this.#dialogs = new DialogTable(clock, (dialog) => {
       if (dialog.kind === 'INVITE') this.#client.hangUp(dialog, 'dialog lapsed');
@@ -228,7 +231,7 @@ class RunningEngine {
     if (this.#closed) return;
     const { message, source, flow } = received;
     try {
-      if (message.kind === 'request') this.#server.take(message, received);
+      if (message.kind === 'request') this.#server.take(this.#route.asSent(message), received);
       else this.#transactions.findClient(message)?.respond(message);
     } catch (error) {
       // A header that is only read here and cannot be: the message is refused, the engine lives on.

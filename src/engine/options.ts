@@ -9,6 +9,8 @@ import { systemRandom } from '../core/random.ts';
 import type { Random } from '../core/random.ts';
 import type { SourceRate } from './admission/source-limits.ts';
 import type { ControlAddress } from './control/control-server.ts';
+import { parseUri } from './message/uri.ts';
+import { nameService } from './targets/host-resolver.ts';
 import type { HostResolver } from './targets/host-resolver.ts';
 import type { SipTimers } from './transaction/timers.ts';
 import type { ListenAddress, ListenProtocol, TlsSettings } from './transport/transport.ts';
@@ -83,6 +85,13 @@ export type Settings = Omit<EngineOptions, 'listen'> & {
 
 /** @throws UnusableOption */
 export function settingsOf(options: EngineOptions): Settings {
+  const { outboundProxy, dnsServers } = options;
+  if (outboundProxy !== undefined) {
+    usable(() => parseUri(outboundProxy), `outboundProxy is a SIP URI, not ${outboundProxy}`);
+  }
+  if (dnsServers !== undefined) {
+    usable(() => nameService(dnsServers).close(), `dnsServers are addresses, not ${dnsServers.join(', ')}`);
+  }
   return {
     clock: systemClock,
     random: systemRandom,
@@ -92,6 +101,15 @@ export function settingsOf(options: EngineOptions): Settings {
     ...options,
     listen: options.listen.map((each) => (typeof each === 'string' ? listenAddress(each) : each)),
   };
+}
+
+/** @throws UnusableOption */
+function usable(read: () => unknown, problem: string): void {
+  try {
+    read();
+  } catch {
+    throw new UnusableOption(problem);
+  }
 }
 
 const PROTOCOLS: readonly ListenProtocol[] = ['udp', 'tcp', 'tls'];

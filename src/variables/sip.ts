@@ -76,7 +76,11 @@ export const SIP_VARIABLES = {
   ),
   OUTBOUND_PROXY: variable(
     z.string().default('').transform(optional(sipUri, 'a SIP URI')),
-    'Proxy for the MESSAGEs that hand texts to phones without MSRP and receipts to senders, and for NOTIFYs with MWI_UNSOLICITED. Unset: the proxy the request came from.',
+    'Proxy for the MESSAGEs that hand texts to phones without MSRP and receipts to senders, and for NOTIFYs with MWI_UNSOLICITED, which get there as they are. Unset: the proxy the request came from.',
+  ),
+  SIP_OUTBOUND_PROXY: variable(
+    z.string().default('').transform(optional(sipUri, 'a SIP URI')),
+    'Built-in engine only: proxy for whatever begins without a next hop of its own, by OUTBOUND_PROXY or otherwise, as the first Route (RFC 3261 §8.1.2): `sip:proxy.example.com;lr`. Without `;lr` it is a strict router of RFC 2543. Unset: such requests go to the servers of their domain (RFC 3263).',
   ),
   TRUSTED_PROXIES: variable(
     z
@@ -84,6 +88,10 @@ export const SIP_VARIABLES = {
       .default('127.0.0.0/8,::1/128')
       .transform(parsed(listOf(cidr), 'IP ranges such as 10.0.0.0/24, by commas')),
     'Whose word on a caller’s identity counts: the IP ranges of your proxies.',
+  ),
+  SIP_SOURCE_RATE: variable(
+    count(0, 100_000).default(50),
+    'Built-in engine only: requests a second that one address (of IPv6: one /64) may begin, after a quiet time four seconds’ worth at once. Further ones get 503, then nothing. TRUSTED_PROXIES, which send what everybody does, are not counted. 0: no limit.',
   ),
   DEPOSIT_FROM: variable(
     z.enum(['trusted', 'anyone']).default('trusted'),
