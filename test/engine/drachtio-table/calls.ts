@@ -11,7 +11,7 @@ import type { SrfResponse } from '../application.ts';
 import { deferred } from '../running-engine.ts';
 import type { Site } from './site.ts';
 import { uriOf } from './site.ts';
-import type { Application, Dialog, Request, UacOptions } from './srf.ts';
+import type { Application, Dialog, UacOptions } from './srf.ts';
 
 /** A session description of one medium; `version` tells offers apart. */
 export function sdp(direction = 'sendrecv', version = 1): string {
@@ -125,9 +125,12 @@ export function fromCallee(
 
 /** Method or status of each message, and what its CSeq says. */
 export function gist(...messages: readonly RawMessage[]): string[] {
-  return messages.map(({ method, status, header }) =>
-    method === '' ? `${status} to ${header('CSeq').split(' ')[1] ?? ''}` : `${method} ${header('CSeq')}`,
-  );
+  return messages.map((message) => {
+    const cseq = message.header('CSeq');
+    return message.method === ''
+      ? `${message.status} to ${cseq.split(' ')[1] ?? ''}`
+      : `${message.method} ${cseq}`;
+  });
 }
 
 /** An application's answer: sends it, and tells what the callback was told. */
@@ -137,9 +140,6 @@ export async function answer(
   options: { headers?: Record<string, string>; body?: string } = {},
 ): Promise<string> {
   return await new Promise((resolve) => {
-    response.send(status, options, (error) => resolve(error === null ? 'sent' : String(error)));
+    response.send(status, options, (error) => resolve(typeof error === 'string' ? error : 'sent'));
   });
 }
-
-/** The next request of a method that the application is handed. */
-export type Handed = readonly [request: Request, response: SrfResponse];

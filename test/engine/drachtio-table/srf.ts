@@ -2,7 +2,10 @@ import Srf from 'drachtio-srf';
 import type { SrfDialog, SrfRequest, SrfResponse } from '../application.ts';
 
 type Headers = Record<string, string>;
-type Credentials = { readonly username: string; readonly password: string };
+interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
 
 /** A request that came or was sent, with the calls the types of the other tests leave out. */
 export interface Request extends SrfRequest {

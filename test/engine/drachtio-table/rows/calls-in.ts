@@ -22,11 +22,11 @@ async function calledBy(
   localSdp: string | (() => Promise<string>),
 ): Promise<{ accepted: RawMessage; dialog: Dialog; acknowledge: (body?: string) => Promise<void> }> {
   const opened = deferred<Dialog>();
-  const acked = deferred<void>();
+  const acked = deferred<unknown>();
   const application = await site.application({
     INVITE: (request, response) => {
       void application.createUAS(request, response, { localSdp }).then((dialog) => {
-        dialog.on('ack', () => acked.resolve());
+        dialog.on('ack', acked.resolve);
         opened.resolve(dialog);
       });
     },
@@ -204,11 +204,11 @@ export const CALLS_IN: readonly Row[] = [
   {
     call: 'srf.createUAS of a call that was cancelled while its SDP was made',
     play: async (site) => {
-      const cancelled = deferred<void>();
+      const cancelled = deferred<unknown>();
       const failed = deferred<string>();
       const application = await site.application({
         INVITE: (request, response) => {
-          request.on('cancel', () => cancelled.resolve());
+          request.on('cancel', cancelled.resolve);
           response.send(180);
           const localSdp = (): Promise<string> => cancelled.promise.then(() => sdp());
           void outcome(application.createUAS(request, response, { localSdp })).then(failed.resolve);
@@ -240,7 +240,7 @@ export const CALLS_IN: readonly Row[] = [
     patience: 50_000,
   },
   {
-    call: 'a second INVITE of two applications’ own call through one server: createUAC to createUAS',
+    call: 'one application calls another through one server: createUAC to createUAS',
     play: async (site) => {
       const destroyed = deferred<string>();
       const application = await site.application({

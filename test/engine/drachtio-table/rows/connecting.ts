@@ -56,7 +56,7 @@ export const CONNECTING: readonly Row[] = [
       const listed = site.hostPorts.split(',').map((each) => /^(\w+)\/127\.0\.0\.1:\d+$/.exec(each)?.[1]);
       return {
         farEnd: [],
-        application: listed.filter((each) => each === 'udp' || each === 'tcp').sort() as string[],
+        application: listed.filter((each) => each === 'udp' || each === 'tcp').sort(),
       };
     },
     seen: { farEnd: [], application: ['tcp', 'udp'] },
