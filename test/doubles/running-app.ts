@@ -7,6 +7,7 @@ import { readConfig } from '../../src/config.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
+import type { Logger } from '../../src/core/logger.ts';
 import type { Metrics } from '../../src/core/metrics.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import { systemRandom } from '../../src/core/random.ts';
@@ -25,6 +26,7 @@ export async function runApp(
   environment: Readonly<Record<string, string>> = {},
   clock: Clock = systemClock,
   metrics: Metrics = noMetrics,
+  log: Partial<Logger> = {},
 ): Promise<RunningApp> {
   const folder = await mkdtemp(join(tmpdir(), 'text-mailbox-app-'));
   const config = readConfig({
@@ -38,7 +40,7 @@ export async function runApp(
   const app = await startApp(config, {
     clock,
     random: systemRandom,
-    logger: silentLogger,
+    logger: { ...silentLogger, ...log },
     metrics,
   });
   const port = (protocol: string): number =>

@@ -19,9 +19,13 @@ export interface ServerProcess {
   readonly udp: number;
   /** TCP port of SIP on 127.0.0.1. */
   readonly tcp: number;
+  /** TLS port of SIP on 127.0.0.1; 0 unless its environment says that it listens there. */
+  readonly tls: number;
   readonly folder: string;
   /** What it logged lately, one JSON object a line. */
   log(): string;
+  /** kill -HUP */
+  hangUp(): void;
   /** kill -9: no goodbye, nothing flushed. */
   kill(): Promise<void>;
   /** Starts it again after {@link kill} in the same folder with the same ports. */
@@ -42,12 +46,14 @@ export async function startServer(
       throw error;
     },
   );
-  const { udp, tcp } = running;
+  const { udp, tcp, tls } = running;
   return {
     udp,
     tcp,
+    tls,
     folder,
     log: () => lines.join('\n'),
+    hangUp: () => void running.child.kill('SIGHUP'),
     kill: async () => {
       running.child.kill('SIGKILL');
       await running.ended;
@@ -69,6 +75,7 @@ interface Running {
   readonly ended: Promise<unknown>;
   readonly udp: number;
   readonly tcp: number;
+  readonly tls: number;
 }
 
 async function launch(
@@ -108,7 +115,8 @@ async function launch(
       const sip = /"sip":"([^"]*)".*is ready/.exec(line)?.[1];
       if (sip === undefined) return;
       clearTimeout(timer);
-      resolve({ child, ended, udp: portOf(sip, 'udp'), tcp: portOf(sip, 'tcp') });
+      const [udpPort, tcpPort, tlsPort] = ['udp', 'tcp', 'tls'].map((protocol) => portOf(sip, protocol));
+      resolve({ child, ended, udp: udpPort ?? 0, tcp: tcpPort ?? 0, tls: tlsPort ?? 0 });
     });
   });
 }
