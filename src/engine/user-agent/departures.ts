@@ -51,12 +51,13 @@ export async function* departures(
   { nextHop, compose, fallback: back }: Journey,
 ): AsyncGenerator<Departure, Impasse, Outcome | undefined> {
   const { transport, addresses, clock, setbacks } = surroundings;
-  // RFC 3261 §26.2.2: what is sips never goes in the clear.
-  const fallback = back !== undefined && /^sips:/i.test(nextHop) && !isSecure(back.remote) ? undefined : back;
-  if (fallback !== undefined && isWebSocket(fallback.remote)) {
-    yield prepare(surroundings, compose, fallback, false);
+  // A WebSocket client may say sips of what is a plain connection here: its TLS ends at the web server before us.
+  if (back !== undefined && isWebSocket(back.remote)) {
+    yield prepare(surroundings, compose, back, false);
     return {};
   }
+  // RFC 3261 §26.2.2: what is sips never goes in the clear.
+  const fallback = back !== undefined && /^sips:/i.test(nextHop) && !isSecure(back.remote) ? undefined : back;
   const found = await surroundings.resolve(nextHop).catch(() => []);
   const welcome = back === undefined ? found.filter((each) => setbacks.shunned(each) === 0) : found;
   const targets = setbacks.order(welcome).slice(0, SENDING_LIMITS.addresses);
