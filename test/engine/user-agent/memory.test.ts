@@ -65,7 +65,9 @@ const WAYS: Readonly<Record<string, Way>> = {
     const { peer, callId } = stage;
     peer.send(peer.request('ACK', { callId, branch: branch(callId), to }));
   },
-  'an INVITE whose refusal is not acknowledged': (stage) => void invited(stage, 486),
+  'an INVITE whose refusal is not acknowledged': (stage) => {
+    invited(stage, 486);
+  },
   'an INVITE nobody answers': ({ peer, callId }) => peer.send(peer.request('INVITE', { callId })),
   'an INVITE that rings and is cancelled': (stage) => {
     const { peer, callId } = stage;
@@ -103,7 +105,9 @@ const WAYS: Readonly<Record<string, Way>> = {
   'a call the application ends before its ACK, which never comes': (stage) => {
     stage.app.inDialog('BYE', called(stage).dialogId);
   },
-  'a call without ACK': (stage) => void called(stage),
+  'a call without ACK': (stage) => {
+    called(stage);
+  },
   'a call nobody ends': (stage) => called(stage).say('ACK', 1),
   'a call that ends with a re-INVITE under way': (stage) => {
     const { say } = called(stage);
@@ -117,13 +121,17 @@ const WAYS: Readonly<Record<string, Way>> = {
     const message = await asked(stage, 'MESSAGE');
     stage.peer.send(stage.peer.answer(message, 200));
   },
-  'a request of ours nobody answers': async (stage) => void (await asked(stage, 'MESSAGE')),
+  'a request of ours nobody answers': async (stage) => {
+    await asked(stage, 'MESSAGE');
+  },
   'a request of ours that leads nowhere': ({ app }) => app.request('MESSAGE', 'sip:a@nowhere.invalid'),
   'our INVITE that is refused': async (stage) => {
     const invite = await asked(stage, 'INVITE');
     stage.peer.send(stage.peer.answer(invite, 486));
   },
-  'our INVITE nobody answers': async (stage) => void (await asked(stage, 'INVITE')),
+  'our INVITE nobody answers': async (stage) => {
+    await asked(stage, 'INVITE');
+  },
   'our INVITE that rings for ever': async (stage) => {
     const invite = await asked(stage, 'INVITE');
     stage.peer.send(stage.peer.answer(invite, 180));

@@ -1,7 +1,6 @@
 import { silentLogger } from '../../../src/core/logger.ts';
 import { noMetrics } from '../../../src/core/metrics.ts';
 import { ApplicationPace } from '../../../src/engine/admission/application-pace.ts';
-import { ApplicationPace } from '../../../src/engine/admission/application-pace.ts';
 import type { Application } from '../../../src/engine/control/application.ts';
 import { parseApplicationMessage } from '../../../src/engine/control/application-message.ts';
 import type { ControlServer } from '../../../src/engine/control/control-server.ts';
@@ -170,7 +169,6 @@ export interface PaperFrame {
 export class PaperApplication {
   readonly name: string;
   readonly verbs: Set<string>;
-  readonly pace = new ApplicationPace();
   readonly pace = new ApplicationPace();
   busy = false;
   open = true;
