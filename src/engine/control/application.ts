@@ -203,6 +203,7 @@ export class Application {
 
   #route(id: string, verb: string): void {
     if (isCallRecord(verb)) this.#decline(id, NO_CALL_RECORDS);
+    else if (verb === '') this.#decline(id, 'no method named');
     else if (!this.verbs.has(verb) && this.verbs.size >= CONTROL_LIMITS.routes) {
       this.#decline(id, 'too many routes');
     } else {

@@ -27,7 +27,11 @@ export function routeOutOfDialog(
   return planRoute(uri, routes);
 }
 
-/** A next hop as applications write it: a SIP URI, or `address[:port]`. */
+/**
+ * A next hop as applications write it: a SIP URI, or `address[:port]`. drachtio-srf, which answers a challenge where it came
+ * from, writes an IPv6 address with its port and no brackets.
+ */
 function sipUri(text: string): string {
-  return /^sips?:/i.test(text) ? text : `sip:${text}`;
+  const uri = /^sips?:/i.test(text) ? text : `sip:${text}`;
+  return uri.replace(/^(sips?:)([\da-f]*:[\da-f:.]*):(\d+)(?=;|$)/i, '$1[$2]:$3');
 }
