@@ -2,7 +2,7 @@ import Srf from 'drachtio-srf';
 
 /*
  * The least an application can do, by drachtio-srf in a process of its own: 200 to every MESSAGE, every call taken and its
- * BYE awaited. Its parent says where the control port is, and is told when the routes are known.
+ * BYE awaited. It may be told to work on each text. Its parent says where the control port is, and is told when the routes are known.
  */
 
 interface Request {
@@ -25,9 +25,14 @@ interface Application {
 const SDP = 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n';
 
 process.on('disconnect', () => process.exit(0)).on('SIGTERM', () => process.exit(0));
-process.on('message', ({ control, secret }: { control: number; secret: string }) => {
+process.on('message', (order: { control: number; secret: string; work: number }) => {
+  const { control, secret, work } = order;
   const application = new Srf() as unknown as Application;
-  application.message((_, response) => response.send(200));
+  application.message((_, response) => {
+    const end = performance.now() + work;
+    while (performance.now() < end);
+    response.send(200);
+  });
   application.invite((request, response) => {
     application.createUAS(request, response, { localSdp: SDP }).then(
       (dialog) => dialog.on('destroy', () => undefined),

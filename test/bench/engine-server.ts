@@ -18,25 +18,28 @@ export interface ServedEngine {
 
 export const SECRET = 'bench';
 
-/** The built-in engine with the trivial application, each in a process of its own. */
+/**
+ * The built-in engine with the trivial application, each in a process of its own.
+ * @param options for Node where the engine runs; and what the application works on each request, ms
+ */
 export async function startServedEngine(
   bench: Bench,
-  nodeOptions?: readonly string[],
+  { nodeOptions, work }: { readonly nodeOptions?: readonly string[]; readonly work?: number } = {},
 ): Promise<ServedEngine> {
   const engine = await bench.keep(Promise.resolve(Child.start('engine-process', nodeOptions)));
   const ports = await engine.ask<EngineUnderLoad>(SECRET);
-  return { ports, enginePid: engine.pid, applicationPid: await startApplication(bench, ports.control) };
+  return { ports, enginePid: engine.pid, applicationPid: await startApplication(bench, ports.control, work) };
 }
 
 /** A real drachtio-server with the same application. @param binary path of the server */
 export async function startServedDrachtio(bench: Bench, binary: string): Promise<ServedEngine> {
-  const { ports, pid, stop } = await startDrachtio(binary, SECRET);
-  await bench.keep(Promise.resolve({ stop }));
+  const drachtio = await bench.keep(startDrachtio(binary, SECRET));
+  const { ports, pid } = drachtio;
   return { ports, enginePid: pid, applicationPid: await startApplication(bench, ports.control) };
 }
 
-async function startApplication(bench: Bench, control: number): Promise<number> {
+async function startApplication(bench: Bench, control: number, work = 0): Promise<number> {
   const application = await bench.keep(Promise.resolve(Child.start('engine-application-process')));
-  await application.ask({ control, secret: SECRET });
+  await application.ask({ control, secret: SECRET, work });
   return application.pid;
 }

@@ -11,6 +11,8 @@ import { cpuOf, memoryOf } from './process-cost.ts';
 const WINDOW = 128;
 const WARM_UP = 2_000;
 const SECONDS = 8;
+/** What the application works on each text where more is asked than it can do, ms. */
+const WORK = 0.5;
 /** Parts of what a full window gives that are tried as a steady rate, the first that holds counts. */
 const TRIED = [1, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5] as const;
 
@@ -22,11 +24,16 @@ export const engine: Part = {
   deadline: 600_000,
   measure: async (bench) => {
     const binary = process.env['DRACHTIO_SERVER_BINARY'];
-    const builtIn = await bench.measure('the built-in engine', 300_000, measured(startServedEngine));
-    if (binary === undefined) return { builtIn };
+    const builtIn = await bench.measure(
+      'the built-in engine',
+      300_000,
+      measured((own) => startServedEngine(own)),
+    );
+    const overload = await bench.measure('the built-in engine, asked for too much', 120_000, overloaded);
+    if (binary === undefined) return { builtIn, overload };
     const start = (own: Bench): Promise<ServedEngine> => startServedDrachtio(own, binary);
     const drachtio = await bench.measure('drachtio-server', 300_000, measured(start));
-    return { builtIn, drachtio };
+    return { builtIn, overload, drachtio };
   },
 };
 
@@ -37,6 +44,30 @@ function measured(start: (bench: Bench) => Promise<ServedEngine>): (bench: Bench
     const load = new MeasuredLoad(bench, served, generator);
     return { messages: await load.capacity('message'), calls: await load.capacity('call') };
   };
+}
+
+/**
+ * The engine before an application that has work to do, so that there is CPU left to ask for more: what it gives at its
+ * limit, and how much of that when twice and five times as much is asked.
+ */
+async function overloaded(bench: Bench): Promise<Figures> {
+  const served = await startServedEngine(bench, { work: WORK });
+  const generator = await bench.keep(Promise.resolve(Child.start('engine-generator-process')));
+  const load = new MeasuredLoad(bench, served, generator);
+  await load.run('message', { window: WINDOW }, WARM_UP);
+  const duration = bench.duration(SECONDS);
+  const peak = await load.run('message', { window: WINDOW }, duration);
+  const figures: Record<string, Figures> = { peak: peak.figures };
+  for (const times of [2, 5]) {
+    bench.tell(`${times} times what it can do`);
+    const { report, figures: found } = await load.run(
+      'message',
+      { rate: times * peak.report.perSecond },
+      duration,
+    );
+    figures[`times${times}`] = { ofPeak: rounded(report.perSecond / peak.report.perSecond), ...found };
+  }
+  return figures;
 }
 
 interface Measured {
@@ -58,22 +89,23 @@ class MeasuredLoad {
 
   /** What a full window gives, the highest rate without a request sent twice or failed, and half of that. */
   async capacity(kind: LoadKind): Promise<Figures> {
-    await this.#run(kind, { window: WINDOW }, WARM_UP);
+    await this.run(kind, { window: WINDOW }, WARM_UP);
     const duration = this.#bench.duration(SECONDS);
     this.#bench.tell(`${kind}s as fast as they are answered`);
-    const saturated = await this.#run(kind, { window: WINDOW }, duration);
+    const saturated = await this.run(kind, { window: WINDOW }, duration);
     for (const part of TRIED) {
       const rate = Math.round(saturated.report.perSecond * part);
       this.#bench.tell(`${rate} ${kind}s a second`);
-      const highest = await this.#run(kind, { rate }, duration);
+      const highest = await this.run(kind, { rate }, duration);
       if (!isClean(highest.report)) continue;
-      const half = await this.#run(kind, { rate: Math.round(rate / 2) }, duration);
+      const half = await this.run(kind, { rate: Math.round(rate / 2) }, duration);
       return { saturated: saturated.figures, highest: highest.figures, half: half.figures };
     }
     return { saturated: saturated.figures };
   }
 
-  async #run(kind: LoadKind, pace: LoadOrder['pace'], duration: number): Promise<Measured> {
+  /** One load, and what it took. */
+  async run(kind: LoadKind, pace: LoadOrder['pace'], duration: number): Promise<Measured> {
     const { ports, enginePid, applicationPid } = this.#served;
     const order: LoadOrder = { transport: 'udp', server: ports.udp, kind, pace, duration };
     const before = [cpuOf(enginePid), cpuOf(applicationPid)] as const;

@@ -16,6 +16,8 @@ export class ApplicationPace {
   #windowEnd = 0;
   #fastest = Infinity;
   #wasFull = false;
+  /** Judgements in a row that found a queue. */
+  #standing = 0;
   /** The least any answer took in the memory before, and in this one, ms. */
   #bestBefore = Infinity;
   #best = Infinity;
@@ -68,15 +70,21 @@ export class ApplicationPace {
   #judge(now: number): void {
     const best = Math.min(this.#best, this.#bestBefore, ADMISSION_LIMITS.bestAtMost);
     if (this.#fastest > best + ADMISSION_LIMITS.standingDelay) {
-      const fewer = Math.floor(Math.min(this.#limit, this.#count + 1) * 0.8);
-      this.#limit = Math.max(ADMISSION_LIMITS.unansweredAtLeast, fewer);
+      this.#standing++;
+      if (this.#standing >= ADMISSION_LIMITS.standingWindows) this.#allowFewer();
     } else {
+      this.#standing = 0;
       if (this.#wasFull) this.#limit = Math.ceil(this.#limit * 1.1);
       this.#remember(now);
     }
     this.#fastest = Infinity;
     this.#wasFull = false;
     this.#windowEnd = now + ADMISSION_LIMITS.paceWindow;
+  }
+
+  #allowFewer(): void {
+    const fewer = Math.floor(Math.min(this.#limit, this.#count + 1) * 0.8);
+    this.#limit = Math.max(ADMISSION_LIMITS.unansweredAtLeast, fewer);
   }
 
   /** The best is forgotten after a while, lest an application that has got slower is thought full for ever. */

@@ -12,16 +12,18 @@ export const ADMISSION_LIMITS = {
   /** Bytes of a request in which its headers must end to be judged by its first look. */
   firstLook: 4_096,
   /** What an application may have unanswered at first, and at least, whatever its answers take. */
-  unansweredAtFirst: 1_000,
-  unansweredAtLeast: 100,
+  unansweredAtFirst: 4_000,
+  unansweredAtLeast: 200,
   /** Requests older than this count no longer as unanswered: a handler that never answers shall not stop the others, seconds. */
   unansweredAge: 5,
   /** How often an application's pace is judged. */
   paceWindow: 100,
   /** How much longer than its best an application's fastest answer may take before it counts as too busy. */
-  standingDelay: 150,
-  /** The best time of an application is never taken to be more than this: T1. */
-  bestAtMost: 500,
+  standingDelay: 250,
+  /** How many judgements in a row must find that before anything is done: a pause is no queue. */
+  standingWindows: 5,
+  /** The best time of an application is never taken to be more than this. */
+  bestAtMost: 2_000,
   /** The best time is that of the last one or two of these. */
   bestMemory: 60_000,
 } as const;

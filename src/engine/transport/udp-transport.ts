@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIP } from 'node:net';
-import { boundAt, mapped, unmapped } from './addresses.ts';
+import { boundAt, mapped, nameOf, unmapped } from './addresses.ts';
 import { deliverDatagram } from './deliver.ts';
 import type { Endpoint, Flow, ListenAddress, LocalEndpoint, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
@@ -57,13 +57,17 @@ export class UdpTransport {
       ipv6Only,
       recvBufferSize: udpBuffer,
       sendBufferSize: udpBuffer,
+      // Addresses are numeric here. The system's look-up would put each datagram off to see that.
+      lookup: (address, _options, found) => found(null, address, isIP(address)),
     });
     try {
+      // With such a look-up it listens at once.
+      const listening = once(socket, 'listening');
       socket.bind(port, host);
-      await once(socket, 'listening');
+      await listening;
     } catch (cause) {
       socket.close();
-      throw new TransportError(`cannot listen on udp:${host}:${port}`, { cause });
+      throw new TransportError(`cannot listen on ${nameOf('udp', host, port)}`, { cause });
     }
     return new UdpTransport(socket, listen, context);
   }
@@ -73,24 +77,28 @@ export class UdpTransport {
   }
 
   /** Resolves when the kernel took the datagram. @throws TransportError */
-  async send(bytes: Buffer, { address, port }: Endpoint): Promise<void> {
-    const unsent = (cause: unknown): TransportError =>
-      new TransportError(`cannot send to udp:${address}:${port}`, { cause });
-    if (this.#closed) throw unsent('the socket is closed');
-    if (isIP(address) === 0) throw unsent('the address is not numeric');
-    if (this.#socket.getSendQueueSize() + bytes.length > this.#context.limits.udpQueued) {
-      throw unsent('too many datagrams wait');
-    }
-    const target = this.local.address.includes(':') ? mapped(address) : address;
-    await new Promise<void>((resolve, reject) => {
-      try {
-        this.#socket.send(bytes, port, target, (error) => {
-          if (error === null) resolve();
-          else reject(unsent(error));
-        });
-      } catch (error) {
-        // A port that is none is thrown at once.
-        reject(unsent(error));
+  send(bytes: Buffer, { address, port }: Endpoint): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const fail = (cause: unknown): void => {
+        reject(new TransportError(`cannot send to ${nameOf('udp', address, port)}`, { cause }));
+      };
+      if (this.#closed) {
+        fail('the socket is closed');
+      } else if (isIP(address) === 0) {
+        fail('the address is not numeric');
+      } else if (this.#socket.getSendQueueSize() + bytes.length > this.#context.limits.udpQueued) {
+        fail('too many datagrams wait');
+      } else {
+        const target = this.local.address.includes(':') ? mapped(address) : address;
+        try {
+          this.#socket.send(bytes, port, target, (error) => {
+            if (error === null) resolve();
+            else fail(error);
+          });
+        } catch (error) {
+          // A port that is none is thrown at once.
+          fail(error);
+        }
       }
     });
   }
