@@ -23,6 +23,11 @@ export function isSecure({ protocol }: Endpoint): boolean {
   return protocol === 'tls' || protocol === 'wss';
 }
 
+/** `tls:[::1]:5061` */
+export function nameOf(protocol: Protocol, host: string, port: number): string {
+  return `${protocol}:${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 /** A listener as the system bound it. */
 export function boundAt(
   protocol: Protocol,

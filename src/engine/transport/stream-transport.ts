@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net';
 import { withDeadline } from '../../core/deadline.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Counter, Gauge } from '../../core/metrics.ts';
-import { boundAt, unmapped } from './addresses.ts';
+import { boundAt, nameOf, unmapped } from './addresses.ts';
 import { StreamConnection } from './stream-connection.ts';
 import type { StreamSockets } from './stream-sockets.ts';
 import type { Endpoint, Flow, ListenAddress, LocalEndpoint, Target, TransportContext } from './transport.ts';
@@ -69,7 +69,7 @@ export class StreamTransport {
       server.listen({ port, host, ipv6Only });
       await once(server, 'listening');
     } catch (cause) {
-      throw new TransportError(`cannot listen on ${protocol}:${host}:${port}`, { cause });
+      throw new TransportError(`cannot listen on ${nameOf(protocol, host, port)}`, { cause });
     }
     const transport = new StreamTransport(sockets, server, listen, context);
     return transport;
@@ -128,7 +128,7 @@ export class StreamTransport {
     } catch (cause) {
       socket.destroy();
       logger.info({ target, error: describeError(cause) }, 'SIP peer not reached');
-      throw new TransportError(`cannot connect to ${protocol}:${address}:${port}`, { cause });
+      throw new TransportError(`cannot connect to ${nameOf(protocol, address, port)}`, { cause });
     } finally {
       this.#unmade.delete(socket);
     }

@@ -61,6 +61,29 @@ describe('the top Via of a request that came', () => {
     ]);
   });
 
+  it('is not told the zone of a link-local source, which means something here alone (RFC 4007 §11)', () => {
+    const source: Endpoint = { protocol: 'udp', address: 'fe80::1%eth0', port: 5060 };
+    expect(stamped(source, 'SIP/2.0/UDP [fe80::1];branch=a;rport')).to.deep.equal([
+      'SIP/2.0/UDP [fe80::1];branch=a;rport=5060;received=fe80::1',
+    ]);
+    expect(stamped(source, 'SIP/2.0/UDP [fe80::1];branch=a')).to.deep.equal([
+      'SIP/2.0/UDP [fe80::1];branch=a',
+    ]);
+  });
+
+  it('reflection: maddr, a second rport, a second received and quoted ones change nothing', () => {
+    for (const hostile of [
+      'rport=9;maddr=198.51.100.1',
+      'rport=9;rport=10;received=198.51.100.1;received=198.51.100.2',
+      'RPORT=9;Received=198.51.100.1',
+      'rport="9";received="198.51.100.1"',
+    ]) {
+      const [via = ''] = stamped(SOURCE, `SIP/2.0/UDP 10.0.0.1:5060;${hostile};branch=z9hG4bKa`);
+      expect(via.match(/;received=[^;]*/gi), via).to.deep.equal([';received=192.0.2.7']);
+      expect(via.match(/;rport=[^;]*/gi), via).to.deep.equal([';rport=40000']);
+    }
+  });
+
   it('that cannot be read is told', () => {
     expect(() => stamped(SOURCE, 'no via')).to.throw(MalformedVia);
     expect(() => stamped(SOURCE)).to.throw(MalformedVia);

@@ -155,29 +155,3 @@ describe('SIP over UDP', () => {
     await small.layer.close();
   });
 });
-
-describe('SIP over UDP for both versions of IP', () => {
-  it('shows IPv4 peers as such and answers them', async () => {
-    const listening = await listen([{ protocol: 'udp', host: '::', port: 0 }]).catch(
-      (error: unknown) => error as Error,
-    );
-    // A machine without IPv6 says so.
-    if (listening instanceof Error) {
-      expect(listening).to.be.instanceOf(TransportError);
-      return;
-    }
-    const peer = createSocket('udp4');
-    peer.bind(0, '127.0.0.1');
-    await once(peer, 'listening');
-    peer.send(textMessage('a'), listening.at('udp').port, '127.0.0.1');
-    await until('the request', () => listening.received.length === 1);
-    const [received] = listening.received;
-    expect(received?.source.address).to.equal('127.0.0.1');
-    expect(received?.message.headers.get('Via')).to.include('received=127.0.0.1');
-    const answer = once(peer, 'message');
-    await received?.flow.send(Buffer.from('answer'));
-    await answer;
-    peer.close();
-    await listening.layer.close();
-  });
-});
