@@ -14,11 +14,12 @@ import type {
 import { createDrachtioClient } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { inviteOver } from './outgoing-call.ts';
+import { watchPings } from './ping-watch.ts';
 import { SipRefusal, sendRefusal } from './refusal.ts';
 import type { RequestSender } from './request-sender.ts';
 import { NoSipServer } from './server-errors.ts';
 import type { SipServer } from './sip-server.ts';
-import { answeredBy, requestOver } from './sip-server.ts';
+import { requestOver } from './sip-server.ts';
 
 /** A request from the network, with what it takes to answer it. */
 export interface Incoming {
@@ -54,6 +55,7 @@ export interface SipAgentOptions {
 export class SipAgent implements RequestSender {
   readonly #options: SipAgentOptions;
   readonly #servers: SipServer[] = [];
+  readonly #unwatch: (() => void)[] = [];
   readonly #answers: Counter;
   readonly #connected: Gauge;
   /** Which server a response came from: the one that has its dialog. */
@@ -89,6 +91,7 @@ export class SipAgent implements RequestSender {
   /** Leaves the servers; requests in flight reject with {@link SipServerLost}. */
   stop(): void {
     this.#stopped = true;
+    for (const unwatch of this.#unwatch) unwatch();
     for (const server of this.#servers) {
       // Else the library reaches for a server that is down for ever.
       server.reconnect.maxAttempts = 1;
@@ -195,6 +198,10 @@ export class SipAgent implements RequestSender {
       enablePing: true,
       pingInterval: SIP_LIMITS.pingInterval,
     });
+    const unwatch = watchPings(client.app.client.wp, this.#options.clock, () =>
+      logger.warn({ server: server.name }, 'SIP server does not answer; connecting anew'),
+    );
+    this.#unwatch.push(unwatch);
   }
 
   async #openDialog(
@@ -208,12 +215,9 @@ export class SipAgent implements RequestSender {
     try {
       const operation = `answering ${request.method}`;
       const dialog = await withDeadline(clock, SIP_LIMITS.answerDeadline, operation, opening);
-      const send = dialog.request.bind(dialog);
-      dialog.request = async (sent) =>
-        sent.method === 'INVITE'
-          ? // drachtio-srf takes a provisional response for the answer.
-            await this.#request(server, '', { headers: {}, ...sent, stackDialogId: dialog.id })
-          : await answeredBy(server, clock, sent.method, send(sent));
+      goOnOver(server, dialog, request.method, async (sent) => {
+        return await this.#request(server, '', { headers: {}, ...sent, stackDialogId: dialog.id });
+      });
       return dialog;
     } catch (error) {
       // A dialog that comes up after all belongs to nobody.
@@ -266,4 +270,27 @@ export class SipAgent implements RequestSender {
       this.#answers.add({ method: request.method, status: String(response.status) });
     }
   }
+}
+
+/**
+ * Lets the dialog's requests go by whichever connection there is to its server: drachtio-srf's own way is bound to the one it
+ * came by, so that a connection lost for a moment would be the end of every dialog. It also takes a provisional response to an
+ * INVITE for the answer.
+ */
+function goOnOver(
+  { client }: SipServer,
+  dialog: DrachtioDialog,
+  method: string,
+  request: DrachtioDialog['request'],
+): void {
+  dialog.request = request;
+  if (method !== 'INVITE') return;
+  dialog.destroy = async ({ headers = {} } = {}) => {
+    try {
+      return await request({ method: 'BYE', headers });
+    } finally {
+      client.removeDialog(dialog);
+      dialog.removeAllListeners();
+    }
+  };
 }

@@ -88,6 +88,21 @@ export interface DrachtioRequestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A connection to a SIP server. */
+export interface ControlSocket {
+  destroy(): unknown;
+}
+
+/** A client's connections, one after the other. drachtio-srf has no public way to learn of pings and of the answers to them. */
+export interface ControlConnections {
+  on(
+    event: 'ping',
+    listener: (ping: { readonly msgId: string; readonly socket: ControlSocket }) => void,
+  ): this;
+  on(event: 'msg', listener: (socket: ControlSocket, frame: string) => void): this;
+  on(event: 'close', listener: (socket: ControlSocket) => void): this;
+}
+
 /** One connection of drachtio-srf to one drachtio-server, or to the built-in engine. */
 export interface DrachtioClient {
   connect(options: {
@@ -99,6 +114,8 @@ export interface DrachtioClient {
     pingInterval: number;
   }): void;
   disconnect(): void;
+  /** What is in it is there once `connect` was called. */
+  readonly app: { readonly client: { readonly wp: ControlConnections } };
   use(method: string, handler: (request: DrachtioRequest, response: DrachtioResponse) => void): void;
   /** `local`: what the server is bound to, where peers know it by other addresses; not every server says. */
   on(

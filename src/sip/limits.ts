@@ -15,6 +15,8 @@ export const SIP_LIMITS = {
   reconnectDelay: 5_000,
   /** How often a drachtio-server is asked whether it still listens. */
   pingInterval: 5_000,
+  /** How long the answer may take before the connection is given up. */
+  pingDeadline: 10_000,
   /** Texts sent to a phone in one MESSAGE; phones were seen not to show 1,200 bytes. */
   pagerBody: 1_000,
   /** Longest display name kept of a caller. */

@@ -6,6 +6,7 @@ import type { KeptDialog, Notification, SubscriberDialog } from '../presence/por
 import type { DrachtioDialog } from './drachtio.ts';
 import { SIP_LIMITS } from './limits.ts';
 import type { RequestSender } from './request-sender.ts';
+import { NoSuchDialog } from './server-errors.ts';
 import type { DialogRecord } from './restored-dialog.ts';
 import {
   formatRecord,
@@ -70,13 +71,14 @@ export class SubscriberDialogs {
   }
 }
 
+/** A dialog the SIP server knows; once it is found to know it no longer, for it was restarted, a restored one goes on. */
 class LiveDialog implements RecordedSubscriberDialog {
   readonly id: string;
-  readonly unreached = false;
-  record: DialogRecord;
+  #record: DialogRecord;
   readonly #dialog: DrachtioDialog;
   readonly #options: SubscriberDialogsOptions;
   readonly #dropped: (id: string) => void;
+  #restored: RestoredDialog | undefined;
 
   constructor(
     dialog: DrachtioDialog,
@@ -85,17 +87,27 @@ class LiveDialog implements RecordedSubscriberDialog {
     dropped: (id: string) => void,
   ) {
     this.id = recordedId(record);
-    this.record = record;
+    this.#record = record;
     this.#dialog = dialog;
     this.#options = options;
     this.#dropped = dropped;
   }
 
+  get record(): DialogRecord {
+    return this.#record;
+  }
+
+  get unreached(): boolean {
+    return this.#restored?.unreached === true;
+  }
+
   follow(record: DialogRecord): void {
-    this.record = record;
+    this.#record = record;
+    this.#restored?.follow(record);
   }
 
   async notify(notification: Notification): Promise<number> {
+    if (this.#restored !== undefined) return await this.#restored.notify(notification);
     const { clock, logger } = this.#options;
     const { body } = notification;
     try {
@@ -107,13 +119,21 @@ class LiveDialog implements RecordedSubscriberDialog {
       return (await withDeadline(clock, SIP_LIMITS.requestDeadline, 'NOTIFY', sent)).status;
     } catch (error) {
       logger.info({ dialog: this.#dialog.id, error: describeError(error) }, 'NOTIFY not answered');
-      return 0;
+      if (!(error instanceof NoSuchDialog)) return statusWithoutAnswer(error);
+      this.#release();
+      const kept = { id: this.id, dialog: formatRecord(this.#record) };
+      this.#restored = new RestoredDialog(kept, this.#options, this.#dropped);
+      return await this.#restored.notify(notification);
     }
   }
 
-  /** After a refusal drachtio-srf would keep the dialog for good; its own way to end one sends another NOTIFY. */
   drop(): void {
     this.#dropped(this.id);
+    this.#release();
+  }
+
+  /** After a refusal drachtio-srf would keep the dialog for good; its own way to end one sends another NOTIFY. */
+  #release(): void {
     this.#dialog.srf.removeDialog(this.#dialog);
     this.#dialog.removeAllListeners();
   }
@@ -157,12 +177,16 @@ class RestoredDialog implements RecordedSubscriberDialog {
       return status;
     } catch (error) {
       logger.info({ callId: record.callId, uri, error: describeError(error) }, 'NOTIFY not answered');
-      // What could not be sent (no SIP server is connected yet) says nothing about the subscriber.
-      return error instanceof DeadlineExceeded ? 0 : 503;
+      return statusWithoutAnswer(error);
     }
   }
 
   drop(): void {
     this.#dropped(this.id);
   }
+}
+
+/** What could not be sent, as while no SIP server is connected, says nothing about the subscriber; silence does. */
+function statusWithoutAnswer(error: unknown): number {
+  return error instanceof DeadlineExceeded ? 0 : 503;
 }

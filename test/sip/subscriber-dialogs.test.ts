@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { DeadlineExceeded } from '../../src/core/deadline.ts';
 import { silentLogger } from '../../src/core/logger.ts';
-import { NoSipServer } from '../../src/sip/server-errors.ts';
+import type { DrachtioDialog, DrachtioResponse } from '../../src/sip/drachtio.ts';
+import { NoSipServer, NoSuchDialog } from '../../src/sip/server-errors.ts';
 import { formatRecord, nextSequence, recordedId } from '../../src/sip/restored-dialog.ts';
 import { SubscriberDialogs } from '../../src/sip/subscriber-dialogs.ts';
 import { FakeClock } from '../doubles/fake-clock.ts';
@@ -77,5 +78,58 @@ describe('a restored dialog', () => {
     expect(dialogs.find('x')?.record).to.equal(undefined);
     expect(await dialog.notify(NOTIFICATION)).to.equal(481);
     expect(requests.sent).to.deep.equal([]);
+  });
+});
+
+describe('a dialog the SIP server knows', () => {
+  const clock = new FakeClock();
+
+  /** @param answers to the NOTIFYs in the dialog: a status, or why there was none */
+  function live(...answers: (number | Error)[]): {
+    readonly requests: ScriptedRequests;
+    readonly dialogs: SubscriberDialogs;
+    readonly dialog: ReturnType<SubscriberDialogs['add']>;
+    readonly removed: string[];
+  } {
+    const removed: string[] = [];
+    const request = (): Promise<DrachtioResponse> => {
+      const answer = answers.shift() ?? new Error('one request too many');
+      if (answer instanceof Error) return Promise.reject(answer);
+      return Promise.resolve({ status: answer } as DrachtioResponse);
+    };
+    const known = {
+      id: 'abc;from-tag=theirs',
+      request,
+      srf: { removeDialog: ({ id }: DrachtioDialog) => removed.push(id) },
+      removeAllListeners: () => known,
+    } as unknown as DrachtioDialog;
+    const requests = ScriptedRequests.inTurn([200], [503], [200]);
+    const dialogs = new SubscriberDialogs({ requests, clock, logger: silentLogger });
+    return { requests, dialogs, dialog: dialogs.add(known, RECORD), removed };
+  }
+
+  it('lives on when a NOTIFY could not be sent, and is gone when nobody answers', async () => {
+    const { dialog, requests } = live(200, new NoSipServer(), 486, new DeadlineExceeded('NOTIFY', 1));
+    const statuses = [];
+    for (let count = 0; count < 4; count++) statuses.push(await dialog.notify(NOTIFICATION));
+    expect(statuses).to.deep.equal([200, 503, 486, 0]);
+    expect(requests.sent).to.deep.equal([]);
+  });
+
+  it('goes on as a restored one when the server, started anew, knows it no longer', async () => {
+    const { dialog, dialogs, requests, removed } = live(200, new NoSuchDialog());
+    const found = dialogs.find(dialog.id);
+    found?.follow({ ...RECORD, target: 'sip:alice@192.0.2.8' });
+    expect(await dialog.notify(NOTIFICATION)).to.equal(200);
+    expect(await dialog.notify(NOTIFICATION)).to.equal(200);
+    expect(removed).to.have.length(1);
+    expect(requests.sent.map(({ uri }) => uri)).to.deep.equal(['sip:alice@192.0.2.8']);
+    expect(requests.headers('Call-ID')).to.deep.equal([RECORD.callId]);
+    found?.follow({ ...RECORD, target: 'sip:alice@192.0.2.9' });
+    expect(await dialog.notify(NOTIFICATION)).to.equal(503);
+    expect(requests.sent.at(-1)?.uri).to.equal('sip:alice@192.0.2.9');
+    expect(found?.unreached).to.equal(true);
+    dialog.drop();
+    expect(dialogs.find(dialog.id)).to.equal(undefined);
   });
 });
