@@ -11,6 +11,7 @@ import { AnswerCache } from './targets/answer-cache.ts';
 import { nameService } from './targets/host-resolver.ts';
 import { resolveTarget } from './targets/resolve-target.ts';
 import { Setbacks } from './targets/setbacks.ts';
+import { UdpProbes } from './targets/udp-probes.ts';
 import { DEFAULT_SIP_TIMERS } from './transaction/timers.ts';
 import { TransactionTable } from './transaction/transaction-table.ts';
 import { createTransportLayer } from './transport/transport-layer.ts';
@@ -107,6 +108,7 @@ class RunningEngine {
   readonly #server: ServerSide;
   readonly #opening: Opening;
   readonly #answers: AnswerCache;
+  readonly #probes: UdpProbes;
   readonly #route: ArrivingRoute;
   #reporting: Timer | undefined;
   #closed = false;
@@ -116,6 +118,7 @@ class RunningEngine {
     const timers = { ...DEFAULT_SIP_TIMERS, ...options.timers };
     this.#options = options;
     this.#identifiers = new Identifiers(random);
+    this.#probes = new UdpProbes(clock);
     this.#answers = new AnswerCache(nameService(options.dnsServers), clock);
     this.#transport = createTransportLayer({
       listen: options.listen,
@@ -176,6 +179,7 @@ class RunningEngine {
           local: this.#transport.local,
         }),
       setbacks: new Setbacks(clock),
+      probes: this.#probes,
       outboundProxy: options.outboundProxy,
     };
     this.#held = new HeldNotifies(clock, (arrival) => this.#server.takeEarlyNotify(arrival));
@@ -221,6 +225,7 @@ class RunningEngine {
     this.#farewells.close();
     this.#client.close();
     this.#answers.close();
+    this.#probes.close();
     this.#dialogs.closeAll();
     this.#transactions.abandonAll();
     await this.#control.close();

@@ -33,4 +33,7 @@ export const TARGET_LIMITS = {
   longestRetryAfter: 120_000,
   /** Once that is over, one request tries it; the others leave it aside so much longer, until it has answered. */
   probation: 16_000,
+  /** How long a UDP address is listened to for a sign that nobody is there, and how many at one time. */
+  probe: 1_000,
+  probes: 32,
 } as const;

@@ -13,4 +13,6 @@ export const SENDING_LIMITS = {
   addresses: 8,
   /** One of several that has not even sent a 100 after so many times T1 is left aside for the next one. */
   silenceRounds: 16,
+  /** After so many times T1 its host is asked whether anybody listens there. */
+  suspectRounds: 2,
 } as const;

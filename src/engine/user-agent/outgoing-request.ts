@@ -249,11 +249,27 @@ export class OutgoingRequest implements AttemptJudge {
     this.#current = attempt;
     this.#announce(departure);
     this.#silence?.cancel();
-    if (departure.more && this.#left() > SENDING_LIMITS.silenceRounds * timers.t1) {
-      const silence = SENDING_LIMITS.silenceRounds * timers.t1;
-      this.#silence = clock.after(silence, () => this.#fellSilent(attempt));
+    const { silenceRounds, suspectRounds } = SENDING_LIMITS;
+    if (departure.more && this.#left() > silenceRounds * timers.t1) {
+      this.#silence = clock.after(suspectRounds * timers.t1, () => this.#suspect(attempt));
     }
     attempt.start();
+  }
+
+  /** Nothing was heard of it so far. Over UDP its host may know that nothing will be. */
+  #suspect(attempt: Attempt): void {
+    const { clock, probes, timers } = this.#surroundings;
+    const { remote } = attempt.departure.flow;
+    const rest = (SENDING_LIMITS.silenceRounds - SENDING_LIMITS.suspectRounds) * timers.t1;
+    const silence = clock.after(rest, () => this.#fellSilent(attempt));
+    this.#silence = silence;
+    if (remote.protocol !== 'udp') return;
+    void probes.isRefused(remote).then((refused) => {
+      const waits = this.#silence === silence && !attempt.answered && !attempt.over;
+      if (!refused || !waits || this.#final || this.#closed || this.#cancel !== 'none') return;
+      silence.cancel();
+      this.#fellSilent(attempt);
+    });
   }
 
   #fellSilent(attempt: Attempt): void {

@@ -3,6 +3,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { ControlServer } from '../control/control-server.ts';
 import type { DialogTable } from '../dialog/dialog-table.ts';
 import type { Setbacks } from '../targets/setbacks.ts';
+import type { UdpProbes } from '../targets/udp-probes.ts';
 import type { TransactionTable } from '../transaction/transaction-table.ts';
 import type { SipTimers } from '../transaction/timers.ts';
 import type { Target, TransportLayer } from '../transport/transport.ts';
@@ -36,6 +37,7 @@ export interface Surroundings {
   resolve(uri: string): Promise<Target[]>;
   /** The addresses that failed lately. */
   readonly setbacks: Setbacks;
+  readonly probes: UdpProbes;
   /** URI of the proxy that requests outside of dialogs go by, unless they say another way. */
   readonly outboundProxy: string | undefined;
 }

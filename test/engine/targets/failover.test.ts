@@ -86,6 +86,16 @@ describe('a request that the first target does not take (RFC 3263 §4.3)', () =>
     expect((await responseTo(sent)).status).to.equal(200);
   });
 
+  it('nobody there over UDP: the next is tried as soon as the host says so by ICMP', async () => {
+    const [next] = await peers('udp');
+    const gone = await RawSipClient.connect('udp', next.port);
+    servers.set('udp', gone, next);
+    await gone.close();
+    const sent = await send();
+    next.send(rawResponse(await next.nextMessage(isRequest('MESSAGE'), SILENCE / 2), 200, 'OK'));
+    expect((await responseTo(sent)).status).to.equal(200);
+  });
+
   it('silent: those that follow begin with the next', async () => {
     const [silent, next] = await peers('udp', 'udp');
     servers.set('udp', silent, next);

@@ -7,6 +7,7 @@ import type { ControlServer } from '../../../src/engine/control/control-server.t
 import { DialogTable } from '../../../src/engine/dialog/dialog-table.ts';
 import { parseMessage } from '../../../src/engine/message/parse-message.ts';
 import { Setbacks } from '../../../src/engine/targets/setbacks.ts';
+import { UdpProbes } from '../../../src/engine/targets/udp-probes.ts';
 import { DEFAULT_SIP_TIMERS } from '../../../src/engine/transaction/timers.ts';
 import { TransactionTable } from '../../../src/engine/transaction/transaction-table.ts';
 import { stampTopVia } from '../../../src/engine/transport/incoming-via.ts';
@@ -307,6 +308,7 @@ export class PaperEngine {
       returned: options.returned ?? 'refuse',
       resolve: (uri) => Promise.resolve(endpointOf(uri)),
       setbacks: new Setbacks(clock),
+      probes: new UdpProbes(clock),
       outboundProxy: undefined,
     };
     this.held = new HeldNotifies(clock, (arrival) => this.server.takeEarlyNotify(arrival));
