@@ -198,7 +198,7 @@ export class Application {
     this.#deadline.cancel();
     this.tags = tags;
     this.#owner.logger.info({ application: this.name, tags }, 'application connected');
-    this.#answer(id, this.#owner.listening, SERVER_VERSION, this.#owner.listening);
+    this.#answer(id, this.#owner.listening, SERVER_VERSION, this.#owner.bound);
   }
 
   #route(id: string, verb: string): void {

@@ -34,7 +34,11 @@ describe('the control port', () => {
       sip: (application, command) => commands.push({ application, command }),
       gone: (application) => gone.push(application),
     });
-    ({ port } = await server.listen({ port: 0 }, () => 'tcp/127.0.0.1:5060,udp/127.0.0.1:5060'));
+    ({ port } = await server.listen(
+      { port: 0 },
+      () => 'tcp/203.0.113.7:5060,udp/127.0.0.1:5060',
+      () => 'tcp/127.0.0.1:5060,udp/127.0.0.1:5060',
+    ));
   });
 
   afterEach(async () => {
@@ -60,11 +64,14 @@ describe('the control port', () => {
     return made;
   }
 
-  it('authenticates with the secret and says what SIP is heard on', async () => {
+  it('authenticates with the secret and says where peers reach it, and what that is bound to', async () => {
     const app = client();
     app.send('42|authenticate|right|');
-    const listening = 'tcp/127.0.0.1:5060,udp/127.0.0.1:5060';
-    expect(await app.next()).to.deep.equal(['response', '42', 'OK', listening, 'v0.9.10', listening]);
+    const [advertised, bound] = [
+      'tcp/203.0.113.7:5060,udp/127.0.0.1:5060',
+      'tcp/127.0.0.1:5060,udp/127.0.0.1:5060',
+    ];
+    expect(await app.next()).to.deep.equal(['response', '42', 'OK', advertised, 'v0.9.10', bound]);
   });
 
   it('refuses a wrong secret and hangs up', async () => {
