@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { hexToken, systemRandom } from '../../src/core/random.ts';
 import { freePort } from './ports.ts';
 import { startProgram, temporaryFolder } from './process.ts';
-import { findProgram, peerProgram } from './require-peer.ts';
+import { findProgram, hasPeer, peerProgram } from './require-peer.ts';
 import { until } from './until.ts';
 
 /** What is spoken on a port; tshark would guess from well-known numbers. */
@@ -77,6 +77,34 @@ export async function startCapture(watched: readonly WatchedPort[]): Promise<Cap
   } catch (reason) {
     await rm(folder, { recursive: true, force: true });
     throw reason;
+  }
+}
+
+/**
+ * For a `describe`, called after its last test: captures the SIP on these ports while its tests run, then has one test
+ * more, that not a packet of them all was malformed. Left out where nothing can be captured.
+ * @param ports asked for once the `before` hooks above have run
+ */
+export function capturedThroughout(ports: () => readonly number[]): void {
+  let capture: Capture | undefined;
+  before(async () => {
+    if (!hasPeer('tshark')) return;
+    capture = await startCapture(ports().map((port) => ({ port, protocol: 'sip' })));
+  });
+  after(() => capture?.stop());
+
+  it('sends and is sent nothing malformed in all of that', async function () {
+    if (capture === undefined) this.skip();
+    const { packets, malformed } = await stopped();
+    if (malformed.length > 0) throw new Error(`malformed: ${JSON.stringify(malformed.slice(0, 5))}`);
+    if (packets === 0) throw new Error('nothing was captured');
+  });
+
+  async function stopped(): Promise<CaptureReport> {
+    const running = capture;
+    capture = undefined;
+    if (running === undefined) throw new Error('no capture runs');
+    return await running.stop();
   }
 }
 
