@@ -45,6 +45,9 @@ bench: $(BUILT) $(SQLITE) peers ## Measure, with the peers beside
 fuzz: $(BUILT) ## Read 250,000 messages made at random, sound and spoilt; FUZZ_SEED=n makes the same again
 	@node dist/test/fuzz/main.js
 
+soak: $(BUILT) ## Half an hour of texts and calls; nothing may fail, memory stays where it is
+	@node dist/test/soak/main.js
+
 reference: $(PACKAGES) ## Write the variables into README.md and .env.example
 	@node --import=tsx src/reference.ts
 	@npm run --silent format

@@ -12,7 +12,7 @@ export const ADMISSION_LIMITS = {
   /** Bytes of a request in which its headers must end to be judged by its first look. */
   firstLook: 4_096,
   /** What an application may have unanswered at first, and at least, whatever its answers take. */
-  unansweredAtFirst: 4_000,
+  unansweredAtFirst: 2_000,
   unansweredAtLeast: 200,
   /** Requests older than this count no longer as unanswered: a handler that never answers shall not stop the others, seconds. */
   unansweredAge: 5,

@@ -1,7 +1,9 @@
 /** Bounds of the transaction layer. A server transaction that was answered lives 64*T1 on UDP, so rate times 32 s. */
 export const TRANSACTION_LIMITS = {
-  /** Server transactions alive, answered ones included: 7,500 requests a second on UDP. */
-  server: 240_000,
+  /** Server transactions alive, answered ones included: 15,000 requests a second on UDP, where there is memory for them. */
+  server: 480_000,
+  /** What one of them takes at most once it is answered, bytes; half of the heap is for them. */
+  serverBytes: 2_000,
   /** Server transactions that wait for an application's answer. */
   unanswered: 40_000,
   /** Client transactions alive. */

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import type { Clock } from '../../core/clock.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { parseCSeq } from '../message/cseq.ts';
@@ -25,6 +26,10 @@ export class TransactionTable {
   readonly #clients = new Map<string, ClientTransaction>();
   /** Client transactions that wait. Two connections may have the same peer, one that is dying and the one after it. */
   readonly #byFlow = new Map<Flow, Set<ClientTransaction>>();
+  readonly #mostServers = Math.min(
+    TRANSACTION_LIMITS.server,
+    Math.floor(getHeapStatistics().heap_size_limit / 2 / TRANSACTION_LIMITS.serverBytes),
+  );
   #unanswered = 0;
 
   constructor({ clock: ownersClock, timers }: TransactionTableOptions) {
@@ -50,9 +55,7 @@ export class TransactionTable {
 
   /** No further request can be taken in. */
   get serversFull(): boolean {
-    return (
-      this.#servers.size >= TRANSACTION_LIMITS.server || this.#unanswered >= TRANSACTION_LIMITS.unanswered
-    );
+    return this.#servers.size >= this.#mostServers || this.#unanswered >= TRANSACTION_LIMITS.unanswered;
   }
 
   /** No further request can be sent. */
