@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { systemClock } from '../../../src/core/clock.ts';
 import type { RawMessage, RawProtocol, RawSipClient } from '../../doubles/raw-sip-client.ts';
 import { isResponse, rawRequest } from '../../doubles/raw-sip-client.ts';
 import type { Handlers, SrfRequest, SrfResponse } from '../application.ts';
@@ -6,16 +7,14 @@ import { RunningEngine } from '../running-engine.ts';
 import type { TortureMessage } from './torture-fixtures.ts';
 import { tortureMessages } from './torture-fixtures.ts';
 
-const SERVED_SCHEME = /^(?:sips?|tel):/i;
 const SERVED_TYPES: ReadonlySet<string> = new Set(['application/sdp', 'multipart/mixed']);
 
-/** An application that says no where a user agent must (RFC 3261 §8.2), takes no calls, and agrees to all else. */
+/** An application that refuses bodies it cannot read (RFC 3261 §8.2.3), takes no calls, and agrees to all else. */
 function application(seen: string[]): Handlers {
   const answer = (request: SrfRequest, response: SrfResponse): void => {
     seen.push(request.get('Call-ID'));
     const [type = ''] = request.has('Content-Type') ? request.get('Content-Type').split(';') : [];
-    if (!SERVED_SCHEME.test(request.uri)) response.send(416);
-    else if (type !== '' && !SERVED_TYPES.has(type)) {
+    if (type !== '' && !SERVED_TYPES.has(type)) {
       response.send(415, { headers: { Accept: 'application/sdp' } });
     } else response.send(request.method === 'INVITE' ? 486 : 200);
   };
@@ -92,7 +91,8 @@ for (const rfc of ['rfc4475', 'rfc5118'] as const) {
     let running: RunningEngine;
 
     beforeEach(async () => {
-      running = await RunningEngine.start();
+      // The application knows no extension of SIP, and has the engine say so.
+      running = await RunningEngine.start(systemClock, { extensions: [] });
     });
 
     afterEach(() => running.close());
