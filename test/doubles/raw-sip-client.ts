@@ -47,11 +47,11 @@ export class RawSipClient {
     this.#target = target;
   }
 
-  /** A client of the server at `port` on 127.0.0.1: a UDP socket, a TCP or TLS connection, or a WebSocket (RFC 7118). */
-  static async connect(protocol: RawProtocol, port: number): Promise<RawSipClient> {
+  /** A client of the server at `port` on 127.0.0.1: a UDP socket, a TCP or TLS connection, or a WebSocket (RFC 7118); `own`: UDP port to take. */
+  static async connect(protocol: RawProtocol, port: number, own = 0): Promise<RawSipClient> {
     const client = new RawSipClient(protocol, port);
     if (protocol === 'udp') {
-      await client.#bind();
+      await client.#bind(own);
     } else if (protocol === 'ws') {
       await client.#openWebSocket();
     } else {
@@ -154,9 +154,9 @@ export class RawSipClient {
     }
   }
 
-  async #bind(): Promise<void> {
+  async #bind(own: number): Promise<void> {
     const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
-    socket.bind(0, '127.0.0.1');
+    socket.bind(own, '127.0.0.1');
     await once(socket, 'listening');
     socket.on('message', (datagram) => this.#arrived(datagram));
     this.#udp = socket;

@@ -152,6 +152,24 @@ describe('SIP over TCP', () => {
       ).to.be.instanceOf(TransportError);
     });
 
+    it('that the peer half-closes behind a request hands it over, and is over: answers take another (§18.2.2)', async () => {
+      const socket = connect({ port: listening.at('tcp').port, host: '127.0.0.1', allowHalfOpen: true });
+      opened.push(socket);
+      const peer = watch(socket);
+      await once(socket, 'connect');
+      listening.layer.onMessage = (received) => {
+        listening.received.push(received);
+        void received.flow.send(Buffer.from('at once'));
+      };
+      socket.end(textMessage('last', VIA));
+      await until('the request', () => listening.received.length === 1);
+      // What was written before the end still goes out.
+      await until('the answer', () => peer.read() === 'at once');
+      socket.end();
+      await until('the loss', () => listening.failed.length === 1);
+      expect(callIds(listening)).to.deep.equal(['last']);
+    });
+
     it('that is reset is told as that', async () => {
       const peer = await call();
       peer.socket.write(textMessage('a', VIA));
@@ -230,6 +248,23 @@ describe('SIP over TCP', () => {
       expect((await outcome).map(({ status }) => status)).to.include('rejected');
       await until('the loss', () => listening.failed.length === 1);
       expect(listening.failed[0]?.error.message).to.equal('the peer does not read');
+    });
+
+    it('is cut off when it half-closes and lets hang', async () => {
+      await start();
+      const socket = connect({ port: listening.at('tcp').port, host: '127.0.0.1', allowHalfOpen: true });
+      opened.push(socket);
+      socket.on('error', () => undefined);
+      await once(socket, 'connect');
+      socket.write(textMessage('a', VIA));
+      await until('the request', () => listening.received.length === 1);
+      const outcome = Promise.allSettled(await fill(flowOf(), 64 * 1024));
+      const before = listening.clock.pendingTimers;
+      socket.end();
+      await until('the end of its side', () => listening.clock.pendingTimers > before);
+      await listening.clock.advance(TRANSPORT_LIMITS.linger);
+      await until('the loss', () => listening.failed.length === 1);
+      expect((await outcome).map(({ status }) => status)).to.deep.equal(['rejected']);
     });
 
     it('is cut off when more waits for it than may', async () => {
