@@ -13,6 +13,7 @@ import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { tagOf } from '../transaction/match.ts';
 import type { Flow } from '../transport/transport.ts';
 import { applicationFields } from './application-fields.ts';
+import type { AskingSide } from './asking-side.ts';
 import type { ApplicationFields } from './application-fields.ts';
 import { composeRequest } from './compose-request.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
@@ -29,7 +30,6 @@ import {
 import { OutgoingRequest } from './outgoing-request.ts';
 import type { ResponseJudge } from './outgoing-request.ts';
 import { routeOutOfDialog } from './out-of-dialog.ts';
-import type { AskingSide } from './server-side.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Our side as the one who asks (UAC): sends what applications and the engine itself want sent. */

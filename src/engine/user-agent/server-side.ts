@@ -3,20 +3,18 @@ import type { SourceRate } from '../admission/source-limits.ts';
 import type { Application, SipCommand } from '../control/application.ts';
 import type { ApplicationMessage } from '../control/application-message.ts';
 import { UnusableMessage } from '../control/application-message.ts';
-import { messageLine } from '../control/notice.ts';
-import { repeatUntilAcknowledged } from '../dialog/accepted-invite.ts';
 import { afterRequest, contactUri, dialogOfServer, refusedRefresh } from '../dialog/dialog-state.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import { DIALOG_LIMITS } from '../dialog/limits.ts';
 import { endsSubscription, subscriptionLifetime } from '../dialog/subscription.ts';
-import { parseCSeq } from '../message/cseq.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import { cancellationOf } from '../transaction/client-transaction.ts';
 import { otherCancelledKeys, tagOf, topVia, transactionKey } from '../transaction/match.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Flow, ReceivedMessage } from '../transport/transport.ts';
 import { isWebSocket } from '../transport/transport.ts';
 import { Admittance } from './admittance.ts';
+import type { AskingSide } from './asking-side.ts';
+import { AcceptedCalls, partNow } from './accepted-calls.ts';
 import type { Arrival } from './arrival.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
 import { EarlyDialogs } from './early-dialogs.ts';
@@ -28,17 +26,6 @@ import { extensionObjection, inspect } from './inspection.ts';
 import { RETRY_AFTER, Refusals } from './refusals.ts';
 import { responsePath } from './response-path.ts';
 import type { Surroundings } from './surroundings.ts';
-import { shownToApplication } from './upward.ts';
-
-/** What of the other side of the user agent, the one who asks, this one needs. */
-export interface AskingSide {
-  /** Ends a call that nobody acknowledged. */
-  hangUp(dialog: Dialog, reason: string): void;
-  /** An INVITE of ours with this Call-ID and From tag waits for its final response. */
-  isCalling(callId: string, localTag: string): boolean;
-  /** The application that sent this request, if the branch at its very bottom is of one of ours that is under way. */
-  senderOf(request: SipRequest, branch: string): Application | undefined;
-}
 
 /** Our side as the one who is asked (UAS): judges requests, and lets applications answer those that are theirs. */
 export class ServerSide implements AnswerJudge {
@@ -53,7 +40,8 @@ export class ServerSide implements AnswerJudge {
   readonly #waiting = new Map<string, IncomingRequest>();
   /** Of these, the INVITEs: CANCEL finds them by their transaction. */
   readonly #invites = new Map<string, IncomingRequest>();
-  readonly #early = new EarlyDialogs();
+  readonly #early: EarlyDialogs;
+  readonly #accepted: AcceptedCalls;
 
   constructor(
     surroundings: Surroundings,
@@ -72,6 +60,8 @@ export class ServerSide implements AnswerJudge {
     this.#farewells = farewells;
     this.#requests = metrics.counter('engine_requests_total', 'SIP requests handed to applications');
     this.#refusals = new Refusals(surroundings, metrics);
+    this.#early = new EarlyDialogs(this.#refusals, asking);
+    this.#accepted = new AcceptedCalls(surroundings, asking);
     this.#admittance = new Admittance({ ...surroundings, metrics, sourceRate, refusals: this.#refusals });
   }
 
@@ -87,7 +77,7 @@ export class ServerSide implements AnswerJudge {
     const { key, cancelledKey } = transactionKey(request, via);
     const transaction = transactions.findServer(key);
     if (request.method === 'ACK') {
-      if (transaction === undefined) this.#takeAck(request, received);
+      if (transaction === undefined) this.#acknowledge(request, received);
       else transaction.acknowledge(received);
       return;
     }
@@ -144,12 +134,12 @@ export class ServerSide implements AnswerJudge {
     if (request.method === 'SUBSCRIBE' && dialog.kind === 'SUBSCRIBE') {
       this.#surroundings.dialogs.keep(dialog, subscriptionLifetime(request, response));
     } else if (request.method === 'INVITE') {
-      this.#repeatUntilAcknowledged(arrival, dialog, bytes);
+      this.#accepted.answered(arrival, dialog, bytes);
     }
   }
 
   acknowledged(received: ReceivedMessage): void {
-    if (received.message.kind === 'request') this.#takeAck(received.message, received);
+    if (received.message.kind === 'request') this.#acknowledge(received.message, received);
   }
 
   finished(incoming: IncomingRequest, status: number): void {
@@ -169,24 +159,6 @@ export class ServerSide implements AnswerJudge {
     }
     if (status === 401 || status === 407) return;
     if (request.method === 'BYE' || endsSubscription(dialog, request)) dialogs.close(dialog);
-  }
-
-  #repeatUntilAcknowledged({ request, received, via }: Arrival, dialog: Dialog, bytes: Buffer): void {
-    const { clock, timers, transport } = this.#surroundings;
-    const path = responsePath(via, received, transport);
-    dialog.accepted?.stop();
-    dialog.accepted = {
-      sequence: parseCSeq(request.headers.get('CSeq') ?? '').sequence,
-      stop: repeatUntilAcknowledged({
-        clock,
-        timers,
-        repeat: () => void path.send(bytes).catch(() => undefined),
-        unacknowledged: () => {
-          dialog.accepted = undefined;
-          if (!partNow(dialog)) this.#asking.hangUp(dialog, 'ACK timeout');
-        },
-      }),
-    };
   }
 
   #takeNew(arrival: Arrival): void {
@@ -302,39 +274,13 @@ export class ServerSide implements AnswerJudge {
    */
   #takeUnknownDialog(arrival: Arrival): void {
     const { control } = this.#surroundings;
-    if (this.#takeEarly(arrival)) return;
+    if (this.#early.take(arrival)) return;
     const subscribes = arrival.request.method === 'SUBSCRIBE';
     const application = subscribes ? control.next('subscribe') : undefined;
     if (application !== undefined) this.#handOver(arrival, application);
     else if (subscribes && (control.verbs.size === 0 || control.wants('subscribe'))) {
       this.#refusals.refuseUnwanted(arrival, control);
     } else this.#refusals.refuse(arrival, 481);
-  }
-
-  /**
-   * A request in a dialog that a provisional response has begun (RFC 3261 §12.1, §13.2.2.1). Applications know dialogs by
-   * their 2xx only, so a BYE is told them as the CANCEL it comes to, and everything else but what cannot be meant for
-   * such a dialog is put off. Says whether there is such a dialog.
-   */
-  #takeEarly(arrival: Arrival): boolean {
-    const { request } = arrival;
-    const { headers, method } = request;
-    const [callId, localTag] = [headers.get('Call-ID') ?? '', tagOf(headers.get('To'))];
-    const incoming = this.#early.find(callId, tagOf(headers.get('From')), localTag);
-    if (incoming === undefined && !this.#asking.isCalling(callId, localTag)) return false;
-    // No provisional response of ours asks for a PRACK (RFC 3262 §3), no INVITE of ours for a NOTIFY (RFC 6665 §4.1.3).
-    if (method === 'PRACK' || method === 'NOTIFY' || method === 'SUBSCRIBE') return false;
-    if (method !== 'BYE') {
-      // RFC 3261 §14.2 and RFC 3311 §5.2, of INVITE and UPDATE.
-      this.#refusals.refuseFor(arrival, 500, this.#refusals.retrySoon(arrival), { localTag });
-      return true;
-    }
-    // §15: only the caller may hang up before the 2xx.
-    if (incoming === undefined) return false;
-    this.#refusals.refuseFor(arrival, 200, [], { localTag });
-    incoming.show(cancellationOf(incoming.arrival.request, reasonsOf(request)));
-    incoming.refuse(487);
-    return true;
   }
 
   #handOver(
@@ -387,24 +333,8 @@ export class ServerSide implements AnswerJudge {
     return undefined;
   }
 
-  /** An ACK outside of its INVITE's transaction is for a 2xx (RFC 3261 §13.3.1.4); any other is dropped. */
-  #takeAck(request: SipRequest, received: ReceivedMessage): void {
-    const dialog = this.#dialogOf(request);
-    const { accepted } = dialog ?? {};
-    if (dialog === undefined || accepted === undefined) return;
-    if (parseCSeq(request.headers.get('CSeq') ?? '').sequence !== accepted.sequence) return;
-    accepted.stop();
-    dialog.accepted = undefined;
-    const { clock, identifiers, binaryBodies } = this.#surroundings;
-    const bytes = shownToApplication(request, binaryBodies);
-    const passage = {
-      bytes: bytes.length,
-      peer: received.source,
-      at: clock.now(),
-      transactionId: identifiers.next(),
-    };
-    dialog.owner.notify(messageLine(identifiers.next(), passage, dialog.id), bytes);
-    partNow(dialog);
+  #acknowledge(request: SipRequest, received: ReceivedMessage): void {
+    this.#accepted.acknowledge(this.#dialogOf(request), request, received);
   }
 
   #dialogOf({ headers }: SipRequest): Dialog | undefined {
@@ -414,16 +344,4 @@ export class ServerSide implements AnswerJudge {
       tagOf(headers.get('From')),
     );
   }
-}
-
-/** Sends the BYE that waited for the peer's ACK, if one does. */
-function partNow(dialog: Dialog): boolean {
-  const { parting } = dialog;
-  dialog.parting = undefined;
-  parting?.();
-  return parting !== undefined;
-}
-
-function reasonsOf({ headers }: SipRequest): (readonly [string, string])[] {
-  return headers.all('Reason').map((reason) => ['Reason', reason] as const);
 }

@@ -464,15 +464,16 @@ describe('calls (RFC 3261 §13 to §15)', () => {
       peer.send(peer.request('CANCEL', parts));
     });
 
-    it('of our own INVITE: UPDATE of the callee is put off, its BYE is none (§15)', async () => {
+    it('of our own INVITE: what the callee asks is put off, its BYE is none (§15)', async () => {
       app.request('INVITE', peer.uri);
       await engine.settle();
       const invite = peer.taken('INVITE');
       peer.send(peer.answer(invite, 183));
       peerInOurs(invite, 'UPDATE', 1);
-      peerInOurs(invite, 'NOTIFY', 2);
-      peerInOurs(invite, 'BYE', 3);
-      expect(peer.news()).to.deep.equal(['500 UPDATE', '481 NOTIFY', '481 BYE']);
+      peerInOurs(invite, 'INFO', 2);
+      peerInOurs(invite, 'NOTIFY', 3);
+      peerInOurs(invite, 'BYE', 4);
+      expect(peer.news()).to.deep.equal(['491 UPDATE', '500 INFO', '481 NOTIFY', '481 BYE']);
       peer.send(peer.answer(invite, 486));
       peerInOurs(invite, 'UPDATE', 4);
       expect(peer.news().at(-1)).to.equal('481 UPDATE');
