@@ -177,7 +177,11 @@ describe('what the engine turns away', () => {
     it('gives to another application what one cannot take', async () => {
       await start({ timers: { t1: 500, t2: 4_000, t4: 5_000 } });
       let first = 0;
-      await application({ MESSAGE: () => void first++ });
+      await application({
+        MESSAGE: () => {
+          first++;
+        },
+      });
       const sender = await client();
       const most = ADMISSION_LIMITS.unansweredAtFirst;
       await gently(most, () => sender.send(text(sender)));
