@@ -2,6 +2,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+
+import type { Certified } from '../doubles/certificates.ts';
 
 /** A SIP server that answers every request the same, and counts them. */
 export interface AnsweringServer {
@@ -12,7 +15,9 @@ export interface AnsweringServer {
 }
 
 export interface AnsweringOptions {
-  readonly protocol: 'udp' | 'tcp';
+  readonly protocol: 'udp' | 'tcp' | 'tls';
+  /** With TLS. */
+  readonly certified?: Certified;
   /** Default: 127.0.0.1. */
   readonly host?: string;
   /** 0: it says nothing. */
@@ -21,13 +26,14 @@ export interface AnsweringOptions {
 }
 
 export async function startAnsweringServer(options: AnsweringOptions): Promise<AnsweringServer> {
-  const { protocol, host = '127.0.0.1', status, headers = [] } = options;
+  const { protocol, host = '127.0.0.1', certified, status, headers = [] } = options;
   const requests: string[] = [];
   const answer = (request: string): string | undefined => {
     requests.push(request);
     return status === 0 ? undefined : responseTo(request, status, headers);
   };
-  return protocol === 'udp' ? await overUdp(host, requests, answer) : await overTcp(host, requests, answer);
+  if (protocol === 'udp') return await overUdp(host, requests, answer);
+  return await overStream(host, requests, answer, certified);
 }
 
 type Answer = (request: string) => string | undefined;
@@ -47,9 +53,14 @@ async function overUdp(host: string, requests: readonly string[], answer: Answer
   return { port: socket.address().port, requests, close };
 }
 
-async function overTcp(host: string, requests: readonly string[], answer: Answer): Promise<AnsweringServer> {
+async function overStream(
+  host: string,
+  requests: readonly string[],
+  answer: Answer,
+  certified?: Certified,
+): Promise<AnsweringServer> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  const take = (socket: Socket): void => {
     sockets.add(socket);
     socket.on('error', () => undefined);
     let text = '';
@@ -63,7 +74,8 @@ async function overTcp(host: string, requests: readonly string[], answer: Answer
         if (response !== undefined) socket.write(response);
       }
     });
-  });
+  };
+  const server = certified === undefined ? createServer(take) : createTlsServer(certified, take);
   server.listen(0, host);
   await once(server, 'listening');
   const address = server.address();

@@ -5,6 +5,7 @@ import type { EngineOptions } from '../../src/engine/engine.ts';
 import { AnswerCache } from '../../src/engine/targets/answer-cache.ts';
 import { nameService } from '../../src/engine/targets/host-resolver.ts';
 import { resolveTarget } from '../../src/engine/targets/resolve-target.ts';
+import { authority, certified } from '../doubles/certificates.ts';
 import { seededRandom } from '../doubles/seeded-random.ts';
 import { responseTo } from '../engine/application.ts';
 import type { SrfApplication } from '../engine/application.ts';
@@ -162,6 +163,44 @@ describe('targets that a real DNS server knows (RFC 3263)', () => {
     const over6 = await site(zone, { listen: [{ protocol: 'udp', host: '::1', port: 0 }] });
     expect(await statusOf(over6.app, `sip:six.test:${six.port}`)).to.equal(202);
     expect(six.requests[0]).to.match(/^Via: SIP\/2\.0\/UDP \[::1\]:\d+;/m);
+  });
+
+  it('sips goes by TLS to whom SRV leads, if that one proves to be the domain that was asked for', async () => {
+    const ca = await authority();
+    const own = await certified({ ip: '127.0.0.1' }, ca);
+    const right = await sipServer('tls', 200, { certified: await certified({ dns: 'example.test' }, ca) });
+    const wrong = await sipServer('tls', 202, { certified: await certified({ dns: 'h.other.test' }, ca) });
+    const plain = await sipServer('tcp', 202);
+    const { app, dns } = await site(
+      {
+        hosts: { 'h.other.test': ['127.0.0.1'] },
+        services: {
+          '_sips._tcp.example.test': [
+            { host: 'h.other.test', port: wrong.port, priority: 1 },
+            { host: 'h.other.test', port: right.port, priority: 2 },
+          ],
+          '_sips._tcp.forged.test': [{ host: 'h.other.test', port: wrong.port }],
+          '_sip._tcp.forged.test': [{ host: 'h.other.test', port: plain.port }],
+        },
+        pointers: {
+          'forged.test': [
+            { service: 'SIPS+D2T', replacement: '_sips._tcp.forged.test', order: 1 },
+            { service: 'SIP+D2T', replacement: '_sip._tcp.forged.test', order: 2 },
+          ],
+        },
+      },
+      {
+        listen: [
+          { protocol: 'tls', host: '127.0.0.1', port: 0 },
+          { protocol: 'tcp', host: '127.0.0.1', port: 0 },
+        ],
+        tls: { ...own, ca: ca.cert },
+      },
+    );
+    expect(await statusOf(app, 'sips:bob@example.test')).to.equal(200);
+    expect(await statusOf(app, 'sips:bob@forged.test')).to.equal(503);
+    expect([wrong.requests, plain.requests]).to.deep.equal([[], []]);
+    expect(dns.asked).to.not.include('SRV _sip._tcp.forged.test');
   });
 
   it('an answer that is known serves on while the DNS server is silent', async () => {
