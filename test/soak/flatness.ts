@@ -3,20 +3,20 @@ export interface Flatness {
   readonly min: number;
   readonly max: number;
   readonly mean: number;
-  /** How far the mean of any minute is from that of all, percent of it. A collector breathes within a minute. */
+  /** How far the mean of any stretch is from that of all, percent of it. Within one the collector breathes. */
   readonly movedPercent: number;
   /** How much the last third is above the first, percent of the mean; below 0 it is less. */
   readonly driftPercent: number;
 }
 
-/** @param perMinute samples that make a minute */
-export function flatness(samples: readonly number[], perMinute: number): Flatness {
+/** @param stretch samples that make one; what is left over at the end counts for the other figures only */
+export function flatness(samples: readonly number[], stretch: number): Flatness {
   const mean = meanOf(samples);
   const percent = (part: number): number => Number(((100 * part) / mean).toFixed(2));
   const third = Math.max(1, Math.floor(samples.length / 3));
   let moved = 0;
-  for (let at = 0; at + perMinute <= samples.length; at += perMinute) {
-    moved = Math.max(moved, Math.abs(meanOf(samples.slice(at, at + perMinute)) - mean));
+  for (let at = 0; at + stretch <= samples.length; at += stretch) {
+    moved = Math.max(moved, Math.abs(meanOf(samples.slice(at, at + stretch)) - mean));
   }
   return {
     min: Math.min(...samples),

@@ -26,7 +26,10 @@ const MIX: readonly (readonly [kind: LoadKind, transport: Transport, share: numb
 
 const MINUTE = 60_000;
 const SAMPLE_EVERY = 10_000;
-/** Memory grows until every table has filled and the code is compiled; minutes, or a third of a shorter soak. */
+/**
+ * Memory grows until every table has filled and the code is compiled; minutes, or a third of a shorter soak. What follows is
+ * compared by stretches of as much: an answered request is kept for 32 s, so the collector takes a breath that long.
+ */
 const WARM_UP = 5;
 /** Requests under way at a time where the peak is sought. */
 const WINDOW = 128;
@@ -74,8 +77,8 @@ export async function soak(
   }
   clearInterval(sampling);
   const warm = Math.floor(Math.min(WARM_UP, minutes / 3) * (MINUTE / SAMPLE_EVERY));
-  const engine = flatness(memory.engine.slice(warm), MINUTE / SAMPLE_EVERY);
-  const application = flatness(memory.application.slice(warm), MINUTE / SAMPLE_EVERY);
+  const engine = flatness(memory.engine.slice(warm), warm);
+  const application = flatness(memory.application.slice(warm), warm);
   return {
     figures: {
       perSecond,

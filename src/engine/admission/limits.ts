@@ -19,9 +19,9 @@ export const ADMISSION_LIMITS = {
   /** How often an application's pace is judged. */
   paceWindow: 100,
   /** How much longer than its best an application's fastest answer may take before it counts as too busy. */
-  standingDelay: 250,
+  standingDelay: 400,
   /** How many judgements in a row must find that before anything is done: a pause is no queue. */
-  standingWindows: 5,
+  standingWindows: 10,
   /** The best time of an application is never taken to be more than this. */
   bestAtMost: 2_000,
   /** The best time is that of the last one or two of these. */

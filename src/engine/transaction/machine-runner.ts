@@ -86,7 +86,7 @@ export class MachineRunner<Event extends string> {
       this.#running = this.#running.filter((each) => each.name !== name);
       this.fire(event);
     });
-    this.#running = [...this.#running, { name, timer }];
+    this.#running = this.#running.concat({ name, timer });
   }
 
   #stopTimer(name: TimerName): void {
