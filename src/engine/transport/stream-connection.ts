@@ -6,6 +6,13 @@ import { StreamFramer } from './stream-framer.ts';
 import type { Endpoint, Flow, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
 
+/** Who keeps a connection. */
+export interface ConnectionKeeper {
+  /** The first message came over it. */
+  onSpoken(connection: StreamConnection): void;
+  onClosed(connection: StreamConnection): void;
+}
+
 /** One TCP connection that carries SIP, over TLS or not, whoever opened it. */
 export class StreamConnection implements Flow {
   readonly local: Endpoint;
@@ -14,6 +21,8 @@ export class StreamConnection implements Flow {
   readonly #context: TransportContext;
   readonly #sender: BoundedStream;
   readonly #framer = new StreamFramer();
+  readonly #keeper: ConnectionKeeper;
+  #spoken = false;
   #lastActive: number;
   #idle: Timer;
   /** Runs while a message is arriving. */
@@ -24,13 +33,14 @@ export class StreamConnection implements Flow {
     socket: Socket,
     ends: { readonly local: Endpoint; readonly remote: Endpoint },
     context: TransportContext,
-    onClosed: (connection: StreamConnection) => void,
+    keeper: ConnectionKeeper,
   ) {
     this.local = ends.local;
     this.remote = ends.remote;
     this.#socket = socket;
     this.#sender = new BoundedStream(socket, ends.remote, context);
     this.#context = context;
+    this.#keeper = keeper;
     const { clock, events, limits } = context;
     this.#lastActive = clock.now();
     this.#idle = clock.after(limits.idle, () => this.#checkIdle());
@@ -39,7 +49,7 @@ export class StreamConnection implements Flow {
     socket.on('end', () => this.#closeInTime());
     socket.on('close', () => {
       for (const timer of [this.#idle, this.#arrival, this.#linger]) timer?.cancel();
-      onClosed(this);
+      keeper.onClosed(this);
       events.onFlowFailed(this, this.#sender.failure ?? new TransportError('the connection was closed'));
     });
   }
@@ -67,6 +77,7 @@ export class StreamConnection implements Flow {
       if (this.#socket.destroyed) return;
       switch (framed.kind) {
         case 'message':
+          this.#speak();
           deliverMessage(framed.message, this, this.#context.events);
           break;
         case 'malformed':
@@ -83,6 +94,12 @@ export class StreamConnection implements Flow {
     }
     if (pinged) this.#sender.pong();
     this.#watchArrival(arrived.length > 0);
+  }
+
+  #speak(): void {
+    if (this.#spoken) return;
+    this.#spoken = true;
+    this.#keeper.onSpoken(this);
   }
 
   /** Threat: bytes that drip in keep a connection busy for ever. A message has a time within which it is there. */

@@ -16,6 +16,8 @@ export class StreamTransport {
   readonly #server: Server;
   readonly #context: TransportContext;
   readonly #connections = new Set<StreamConnection>();
+  /** Of these, those that came and over which nothing was said yet, the longest there first. */
+  readonly #silent = new Set<StreamConnection>();
   /** The newest by remote address and port, and by the name it was made for. */
   readonly #byTarget = new Map<string, StreamConnection>();
   readonly #connecting = new Map<string, Promise<StreamConnection>>();
@@ -114,7 +116,7 @@ export class StreamTransport {
   async #connect(target: Target): Promise<StreamConnection> {
     if (this.#closed) throw new TransportError('the transport is closed');
     const { clock, limits, logger } = this.#context;
-    if (this.size >= limits.connections) {
+    if (this.#isFull()) {
       throw new TransportError('no room for another connection');
     }
     const { protocol, address, port } = target;
@@ -136,10 +138,12 @@ export class StreamTransport {
   }
 
   #admits({ remoteAddress }: Socket): boolean {
-    const { limits, logger } = this.#context;
-    const full = this.size >= limits.connections;
+    const full = this.#isFull();
     if (full && !this.#refusing) {
-      logger.warn({ from: remoteAddress, open: this.size }, 'SIP connections are refused: too many');
+      this.#context.logger.warn(
+        { from: remoteAddress, open: this.size },
+        'SIP connections are refused: too many',
+      );
     }
     this.#refusing = full;
     if (full) this.#refused.add();
@@ -149,14 +153,31 @@ export class StreamTransport {
   #accept(socket: Socket): void {
     const { remoteAddress, remotePort } = socket;
     // Others may have come while a TLS handshake took its time.
-    const full = this.size >= this.#context.limits.connections;
+    const full = this.#isFull();
     if (full) this.#refused.add();
     if (full || this.#closed || remoteAddress === undefined || remotePort === undefined) {
       socket.destroy();
       return;
     }
     const { protocol } = this.#sockets;
-    this.#keep(socket, { protocol, address: unmapped(remoteAddress), port: remotePort });
+    const came = this.#keep(socket, { protocol, address: unmapped(remoteAddress), port: remotePort });
+    this.#silent.add(came);
+  }
+
+  /** Threat: connections that say nothing take all there are. The one that has been silent longest makes room for another. */
+  #isFull(): boolean {
+    if (this.size < this.#context.limits.connections) return false;
+    const [silent] = this.#silent;
+    if (silent === undefined) return true;
+    this.#refused.add();
+    this.#forget(silent);
+    silent.close();
+    return false;
+  }
+
+  #forget(connection: StreamConnection): void {
+    this.#silent.delete(connection);
+    this.#connections.delete(connection);
   }
 
   #keep(socket: Socket, remote: Endpoint, madeFor?: string): StreamConnection {
@@ -166,10 +187,13 @@ export class StreamTransport {
       ...this.local,
       address: unmapped(socket.localAddress ?? this.local.address),
     };
-    const connection = new StreamConnection(socket, { local, remote }, this.#context, (closed) => {
-      this.#connections.delete(closed);
-      for (const key of keys) if (this.#byTarget.get(key) === closed) this.#byTarget.delete(key);
-      this.#count();
+    const connection = new StreamConnection(socket, { local, remote }, this.#context, {
+      onSpoken: (spoken) => this.#silent.delete(spoken),
+      onClosed: (closed) => {
+        this.#forget(closed);
+        for (const key of keys) if (this.#byTarget.get(key) === closed) this.#byTarget.delete(key);
+        this.#count();
+      },
     });
     this.#connections.add(connection);
     for (const key of keys) this.#byTarget.set(key, connection);

@@ -377,6 +377,21 @@ describe('SIP over TCP', () => {
     });
   });
 
+  it('flood of silent connections: those over which nothing was said make room for others, the oldest first', async () => {
+    await start({ connections: 3 });
+    const talker = await call();
+    talker.socket.write(textMessage('a', VIA));
+    await until('the request', () => listening.received.length === 1);
+    const silent = [await call(), await call(), await call(), await call()];
+    const comer = await call();
+    comer.socket.write(textMessage('b', VIA));
+    await until('the next request', () => listening.received.length === 2);
+    await until('the end of three', () => silent.filter(({ closed }) => closed()).length === 3);
+    expect(silent.map(({ closed }) => closed())).to.deep.equal([true, true, true, false]);
+    talker.socket.write(textMessage('c', VIA));
+    await until('one more', () => listening.received.length === 3);
+  });
+
   describe('all together', () => {
     it('ends at once, and nothing of it is told as a loss', async () => {
       await start();

@@ -161,8 +161,9 @@ describe('SIP over TLS', () => {
 
     it('beyond the limit is refused before its handshake', async () => {
       await start({ connections: 1 });
-      await call();
-      await until('it', () => listening.counted.includes('sip_connections 1'));
+      const peer = await call();
+      peer.write(textMessage('a', VIA));
+      await until('it', () => listening.received.length === 1);
       await closed(begin());
       expect(listening.counted).to.include('sip_connections_refused_total{}');
     });
