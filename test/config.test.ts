@@ -74,6 +74,41 @@ describe('the configuration', () => {
     expect(readConfig({ SIP_LISTEN: 'udp:[::1]:5060' }).SIP_LISTEN[0]?.host).to.equal('::1');
   });
 
+  it('knows listeners for TLS, and by which address they are reached from beyond a NAT', () => {
+    const listen = (text: string): unknown => readConfig({ SIP_LISTEN: text }).SIP_LISTEN;
+    expect(
+      listen(
+        'udp:10.0.0.5:5060/203.0.113.7:5070, tls:10.0.0.5:5061/sip.example.com, tcp:[::]:5060/[2001:db8::7]',
+      ),
+    ).to.deep.equal([
+      { protocol: 'udp', host: '10.0.0.5', port: 5060, advertised: { host: '203.0.113.7', port: 5070 } },
+      { protocol: 'tls', host: '10.0.0.5', port: 5061, advertised: { host: 'sip.example.com', port: 0 } },
+      { protocol: 'tcp', host: '::', port: 5060, advertised: { host: '2001:db8::7', port: 0 } },
+    ]);
+    expect(listen('tls:[::1]:5061/[2001:db8::7]:443')).to.deep.equal([
+      { protocol: 'tls', host: '::1', port: 5061, advertised: { host: '2001:db8::7', port: 443 } },
+    ]);
+    for (const faulty of [
+      '/',
+      '/0.0.0.0',
+      '/[::]:5060',
+      '/203.0.113.7:99999',
+      '/a b',
+      '/::1',
+      '/a/b',
+      '/sip:x',
+    ]) {
+      expect(faultsOf({ SIP_LISTEN: `udp:10.0.0.5:5060${faulty}` }), faulty).to.deep.equal(['SIP_LISTEN']);
+    }
+  });
+
+  it('wants certificate and key together', () => {
+    expect(faultsOf({ SIP_TLS_CERTIFICATE: 'a.pem', MSRP_TLS_KEY: 'b.key' })).to.deep.equal([
+      'SIP_TLS_KEY',
+      'MSRP_TLS_CERTIFICATE',
+    ]);
+  });
+
   it('knows where WebSockets are taken, and from which pages', () => {
     const { WS_LISTEN: listen, WS_ORIGINS: origins } = readConfig({
       WS_LISTEN: 'wss:127.0.0.1:8443, ws:[::1]:8080',
