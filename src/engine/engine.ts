@@ -178,7 +178,7 @@ class RunningEngine {
           random,
           local: this.#transport.local,
         }),
-      setbacks: new Setbacks(clock),
+      setbacks: new Setbacks(clock, logger, metrics),
       probes: this.#probes,
       outboundProxy: options.outboundProxy,
     };
@@ -224,6 +224,7 @@ class RunningEngine {
     this.#held.close();
     this.#farewells.close();
     this.#client.close();
+    this.#server.close();
     this.#answers.close();
     this.#probes.close();
     this.#dialogs.closeAll();

@@ -1,4 +1,8 @@
 import type { Clock } from '../../core/clock.ts';
+import { silentLogger } from '../../core/logger.ts';
+import type { Logger } from '../../core/logger.ts';
+import { noMetrics } from '../../core/metrics.ts';
+import type { Counter, Metrics } from '../../core/metrics.ts';
 import type { Endpoint } from '../transport/transport.ts';
 import { TARGET_LIMITS } from './limits.ts';
 
@@ -21,10 +25,18 @@ interface Remembered {
  */
 export class Setbacks {
   readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #failures: Counter;
   readonly #remembered = new Map<string, Remembered>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, logger: Logger = silentLogger, metrics: Metrics = noMetrics) {
     this.#clock = clock;
+    this.#logger = logger;
+    this.#failures = metrics.counter(
+      'engine_target_failures_total',
+      'Addresses that did not take a SIP request: unreachable (or silent), or overloaded (503)',
+      ['kind'],
+    );
   }
 
   /** Addresses remembered. */
@@ -42,6 +54,10 @@ export class Setbacks {
     const until = now + (asked > 0 ? asked : setback.kind === 'unreachable' ? unreachable : overloaded);
     const key = keyOf(endpoint);
     const before = this.#remembered.get(key);
+    this.#failures.add({ kind: setback.kind });
+    // Many requests find out about one address.
+    if (before === undefined)
+      this.#logger.debug({ target: endpoint, ...setback }, 'a SIP server does not answer');
     this.#remembered.delete(key);
     this.#remembered.set(key, {
       until: Math.max(until, before?.until ?? 0),
