@@ -11,6 +11,7 @@ import type { SrfResponse } from '../application.ts';
 import { deferred } from '../running-engine.ts';
 import type { Site } from './site.ts';
 import { uriOf } from './site.ts';
+import { reasonOf } from './srf.ts';
 import type { Application, Dialog, UacOptions } from './srf.ts';
 
 /** A session description of one medium; `version` tells offers apart. */
@@ -123,13 +124,15 @@ export function fromCallee(
   );
 }
 
-/** Method or status of each message, and what its CSeq says. */
+/** Method or status of each message, with the CSeq of requests: from 1 at the first, wherever its sender began. */
 export function gist(...messages: readonly RawMessage[]): string[] {
+  const sequenceOf = (message: RawMessage | undefined): number => parseInt(message?.header('CSeq') ?? '', 10);
+  const first = sequenceOf(messages[0]);
   return messages.map((message) => {
-    const cseq = message.header('CSeq');
+    const method = message.header('CSeq').split(' ')[1] ?? '';
     return message.method === ''
-      ? `${message.status} to ${cseq.split(' ')[1] ?? ''}`
-      : `${message.method} ${cseq}`;
+      ? `${message.status} to ${method}`
+      : `${message.method} ${sequenceOf(message) - first + 1} ${method}`;
   });
 }
 
@@ -140,6 +143,6 @@ export async function answer(
   options: { headers?: Record<string, string>; body?: string } = {},
 ): Promise<string> {
   return await new Promise((resolve) => {
-    response.send(status, options, (error) => resolve(typeof error === 'string' ? error : 'sent'));
+    response.send(status, options, (error) => resolve(typeof error === 'string' ? reasonOf(error) : 'sent'));
   });
 }

@@ -141,8 +141,13 @@ export async function outcome(work: Promise<unknown>): Promise<string> {
     await work;
     return 'done';
   } catch (error) {
-    if (!(error instanceof Error)) return String(error);
+    if (!(error instanceof Error)) return reasonOf(String(error));
     const { status, code } = error as { status?: number; code?: string };
     return String(status ?? code ?? error.message);
   }
+}
+
+/** Why something was not done, in the words all servers share. */
+export function reasonOf(text: string): string {
+  return text.replace('Response not sent due to ', '');
 }

@@ -68,10 +68,6 @@ export const CONNECTING: readonly Row[] = [
       application: [await outcome(site.application({}, { secret: 'wrong' }))],
     }),
     seen: { farEnd: [], application: ['failed to authenticate to server'] },
-    drachtioServer: {
-      why: 'it takes any secret on its admin port',
-      seen: { farEnd: [], application: ['done'] },
-    },
   },
   {
     call: "new Srf(['tag', …]).connect: requests are shared among all, whatever their tags",

@@ -23,23 +23,34 @@ async function asked(
   return await peer.nextMessage(({ status }) => status >= 200);
 }
 
+/** Final responses to a message that may not have one. */
+async function answered(waiting: Promise<RawMessage>): Promise<RawMessage[]> {
+  return await waiting.then(
+    (response) => [response],
+    () => [],
+  );
+}
+
 /** A handler is called and its answer is what the peer gets, method by method. */
 const handled = (method: string, headers: readonly string[] = []): Row => ({
   call: `srf.${method.toLowerCase()}(handler), res.send(200)`,
   play: async (site) => {
     const seen: string[] = [];
-    const response = await asked(
-      site,
-      method,
-      {
-        [method]: (request, res) => {
-          seen.push(request.method);
-          res.send(200);
+    const responses = await answered(
+      asked(
+        site,
+        method,
+        {
+          [method]: (request, res) => {
+            seen.push(request.method);
+            res.send(200);
+          },
         },
-      },
-      { headers },
+        { headers },
+      ),
     );
-    return { farEnd: [response.startLine, response.header('CSeq')], application: seen };
+    const farEnd = responses.flatMap((response) => [response.startLine, response.header('CSeq')]);
+    return { farEnd, application: seen };
   },
   seen: { farEnd: ['SIP/2.0 200 OK', `1 ${method}`], application: [method] },
 });
@@ -55,8 +66,8 @@ export const REQUESTS_IN: readonly Row[] = [
   {
     ...handled('REFER', ['Refer-To: <sip:carol@example.test>']),
     drachtioServer: {
-      why: 'it answers a REFER outside of a dialog itself',
-      seen: { farEnd: ['SIP/2.0 202 Accepted', '1 REFER'], application: [] },
+      why: 'nobody is handed a REFER outside of a dialog, and it is not answered',
+      seen: { farEnd: [], application: [] },
     },
   },
   {

@@ -1,6 +1,7 @@
 import type { RawMessage } from '../../../doubles/raw-sip-client.ts';
 import { isRequest, rawResponse } from '../../../doubles/raw-sip-client.ts';
 import { tag } from '../../running-engine.ts';
+import { gist } from '../calls.ts';
 import type { Row } from '../row.ts';
 import { uriOf } from '../site.ts';
 import { ask, outcome } from '../srf.ts';
@@ -33,11 +34,11 @@ const minimal = (method: string, headers: Record<string, string> = {}): Row =>
     `srf.request(uri, { method: '${method}' })`,
     { method, headers },
     (request) => [
-      request.header('CSeq'),
+      ...gist(request),
       request.header('Max-Forwards'),
       String(tag(request.header('From')) !== ''),
     ],
-    [`1 ${method}`, '70', 'true'],
+    [`${method} 1 ${method}`, '70', 'true'],
   );
 
 /** Requests outside of dialogs that applications send. */
@@ -121,14 +122,17 @@ export const REQUESTS_OUT: readonly Row[] = [
       const name = status === 401 ? 'Authorization' : 'Proxy-Authorization';
       return {
         farEnd: [
-          second.header('CSeq'),
+          ...gist(first, second),
           String(second.header('Call-ID') === first.header('Call-ID')),
           /username="\w+"/.exec(second.header(name))?.[0] ?? 'none',
         ],
         application: [String((await answer).status)],
       };
     },
-    seen: { farEnd: ['2 REGISTER', 'true', 'username="alice"'], application: ['200'] },
+    seen: {
+      farEnd: ['REGISTER 1 REGISTER', 'REGISTER 2 REGISTER', 'true', 'username="alice"'],
+      application: ['200'],
+    },
   })),
   {
     call: 'srf.request to a port where nobody listens (TCP)',
