@@ -136,7 +136,11 @@ class EngineUnderFuzz {
 }
 
 const sent = fc.tuple(
-  fc.oneof(wellFormed.map(written), nearlyWellFormed, mutation(originals())),
+  fc.oneof(
+    { weight: 3, arbitrary: wellFormed.map(written) },
+    { weight: 1, arbitrary: nearlyWellFormed },
+    { weight: 1, arbitrary: mutation(originals()) },
+  ),
   fc.boolean(),
   fc.nat(4_095),
 );

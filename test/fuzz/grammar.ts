@@ -359,7 +359,10 @@ const FAULTS: readonly ((message: WellFormed, at: number, strange: string) => We
     ...message,
     lines: [
       ...message.lines,
-      ...Array.from({ length: at * 3 }, (_, index) => ({ name: 'X', written: `X-${index}:` })),
+      ...Array.from({ length: at % 8 === 0 ? at * 3 : at % 8 }, (_, index) => ({
+        name: 'X',
+        written: `X-${index}:`,
+      })),
     ],
   }),
 ];

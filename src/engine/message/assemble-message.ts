@@ -3,7 +3,7 @@ import { MalformedMessage } from './malformed-message.ts';
 import type { MessageHead } from './message-head.ts';
 import { requestOf } from './message-head.ts';
 import type { SipHeaders, SipMessage } from './sip-message.ts';
-import { MalformedUri, parseUri } from './uri.ts';
+import { isPlainSipUri } from './uri.ts';
 
 /** RFC 3261 §8.1.1: without these nothing can be done with a message. */
 const MANDATORY = ['Via', 'From', 'To', 'Call-ID', 'CSeq'] as const;
@@ -56,47 +56,47 @@ export function assembleMessage(head: MessageHead, body: Buffer): SipMessage {
       const { version, method, uri } = startLine;
       if (version !== '2.0') throw refuse(505, 'Version Not Supported');
       if (!isRequestUri(uri)) throw refuse(400, 'Bad Request-URI');
-      const problem = problemOf(headers) ?? problemOfRequest(method, headers);
+      const problem = problemOf(headers, method);
       if (problem !== undefined) throw refuse(400, problem);
       return { kind: 'request', method, uri, headers, body };
     }
   }
 }
 
-/** §19.1.1, table 1: no Request-URI has headers; who took them for the request's would let the sender write any. */
+/** Who took the headers of a Request-URI for the request's would let its sender write any. */
 function isRequestUri(uri: string): boolean {
-  if (!REQUEST_URI.test(uri)) return false;
-  if (!SIP_SCHEME.test(uri)) return true;
-  try {
-    return parseUri(uri).headers === '';
-  } catch (error) {
-    if (error instanceof MalformedUri) return false;
-    throw error;
-  }
+  return REQUEST_URI.test(uri) && (!SIP_SCHEME.test(uri) || isPlainSipUri(uri));
 }
 
-function problemOf(headers: SipHeaders): string | undefined {
-  const counts = new Map<string, number>();
-  for (const [name] of headers.entries()) counts.set(name, (counts.get(name) ?? 0) + 1);
-  for (const name of MANDATORY) {
-    const count = counts.get(name) ?? 0;
-    if (count === 0 || headers.get(name) === '') return `Missing ${name}`;
-    if (count > 1 && ONCE.has(name)) return `More Than One ${name}`;
-  }
-  return cseqMethod(headers) === undefined ? 'Bad CSeq' : undefined;
-}
-
-function problemOfRequest(method: string, headers: SipHeaders): string | undefined {
-  // §8.1.1.5: the method in CSeq is the request's.
-  if (cseqMethod(headers) !== method) return 'Bad CSeq';
-  for (const name of ['From', 'To'] as const) {
-    if (isOpenEnded(headers.get(name) ?? '')) return `Bad ${name}`;
-  }
+/** @param method of a request; a response has none */
+function problemOf(headers: SipHeaders, method?: string): string | undefined {
+  const found = new Map<string, string>();
+  let repeated: string | undefined;
+  let different: string | undefined;
   for (const [name, value] of headers.entries()) {
-    if (ONE_VALUE.has(name) && headers.get(name) !== value) return `More Than One ${name}`;
+    const once = ONCE.has(name);
+    if (!once && name !== 'Via' && !ONE_VALUE.has(name)) continue;
+    const first = found.get(name);
+    if (first === undefined) found.set(name, value);
+    else if (once) repeated ??= name;
+    else if (name !== 'Via' && first !== value) different ??= name;
   }
-  return undefined;
+  for (const name of MANDATORY) {
+    const value = found.get(name);
+    if (value === undefined || value === '') return `Missing ${name}`;
+  }
+  if (repeated !== undefined) return `More Than One ${repeated}`;
+  const named = cseqMethod(found.get('CSeq') ?? '');
+  if (named === undefined) return 'Bad CSeq';
+  if (method === undefined) return undefined;
+  // §8.1.1.5: the method in CSeq is the request's.
+  if (named !== method) return 'Bad CSeq';
+  if (isOpenEnded(found.get('From') ?? '')) return 'Bad From';
+  if (isOpenEnded(found.get('To') ?? '')) return 'Bad To';
+  return different === undefined ? undefined : `More Than One ${different}`;
 }
+
+const [QUOTE, LESS, GREATER, BACKSLASH] = [0x22, 0x3c, 0x3e, 0x5c];
 
 /** Whether a quoted string or a bracket is not closed: where the tag is that names the dialog would be a guess. */
 function isOpenEnded(value: string): boolean {
@@ -104,18 +104,18 @@ function isOpenEnded(value: string): boolean {
   let quoted = false;
   let bracketed = false;
   for (let i = 0; i < value.length; i++) {
-    const character = value[i];
-    if (quoted && character === '\\') i++;
-    else if (character === '"' && !bracketed) quoted = !quoted;
-    else if (character === '<' && !quoted) bracketed = true;
-    else if (character === '>' && !quoted) bracketed = false;
+    const code = value.charCodeAt(i);
+    if (quoted && code === BACKSLASH) i++;
+    else if (code === QUOTE && !bracketed) quoted = !quoted;
+    else if (code === LESS && !quoted) bracketed = true;
+    else if (code === GREATER && !quoted) bracketed = false;
   }
   return quoted || bracketed;
 }
 
-function cseqMethod(headers: SipHeaders): string | undefined {
+function cseqMethod(cseq: string): string | undefined {
   try {
-    return parseCSeq(headers.get('CSeq') ?? '').method;
+    return parseCSeq(cseq).method;
   } catch (error) {
     if (error instanceof MalformedCSeq) return undefined;
     throw error;

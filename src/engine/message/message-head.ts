@@ -34,13 +34,12 @@ export type StartLine =
 const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 const VERSION = /^SIP\/(\d+\.\d+)$/i;
 const STATUS_LINE = /^SIP\/(\d+\.\d+) (\d{3})(?: ([^\r\0]*))?$/i;
-/**
- * Where header lines could be read in two ways: a CR that ends no line does end one for others, and a NUL ends a string for
- * some. §25.1 has neither in a value, but for the NUL behind a backslash in a quoted string.
- */
-const AMBIGUOUS = /\r(?!\n)|(?<!\\)\0/;
+/** §25.1: a NUL stands in a quoted string alone, behind a backslash; elsewhere some take it for the end of the text. */
+const BARE_NUL = /(?<!\\)\0/;
 const BLANK_LINE = Buffer.from('\r\n\r\n');
 const [TAB, LF, CR, SPACE] = [0x09, 0x0a, 0x0d, 0x20];
+
+const BAD_LINE: Flaw = { status: 400, reason: 'Bad Header Line' };
 
 /** Where the headers end: the index of the CRLF CRLF after them, -1 when it is not there. */
 export function findHeadEnd(bytes: Buffer, from: number): number {
@@ -62,7 +61,7 @@ export function readHead(section: Buffer): MessageHead {
   const entries: [name: string, value: string][] = [];
   let at = lineEnd(text, 0);
   const startLine = readStartLine(withoutCr(text, 0, at));
-  if (AMBIGUOUS.test(text.slice(at))) flaw ??= { status: 400, reason: 'Bad Header Line' };
+  if (section.includes(0) && BARE_NUL.test(text.slice(at))) flaw ??= BAD_LINE;
   while (at < text.length) {
     const start = at + 1;
     if (start === text.length) break;
@@ -70,18 +69,20 @@ export function readHead(section: Buffer): MessageHead {
     // The line that the limit cut in two says nothing.
     if (tooLong && at === text.length) break;
     const line = withoutCr(text, start, at);
+    // A CR that ends no line here ends one for others, and what follows would be a header to them.
+    if (line.includes('\r')) flaw ??= BAD_LINE;
     const first = line.charCodeAt(0);
     const last = entries[entries.length - 1];
     if (first === SPACE || first === TAB) {
       // §7.3.1: a folded line; the break and the blanks after it count as one space.
-      if (last === undefined) flaw ??= { status: 400, reason: 'Bad Header Line' };
+      if (last === undefined) flaw ??= BAD_LINE;
       else last[1] = joined(last[1], trimBlanks(line));
       continue;
     }
     const colon = line.indexOf(':');
     const name = colon === -1 ? '' : trimBlanks(line.slice(0, colon));
     if (!TOKEN.test(name)) {
-      flaw ??= { status: 400, reason: 'Bad Header Line' };
+      flaw ??= BAD_LINE;
     } else if (entries.length === MESSAGE_LIMITS.headerFields) {
       flaw ??= { status: 513, reason: 'Too Many Headers' };
       break;

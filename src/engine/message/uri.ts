@@ -55,6 +55,12 @@ export function bareHost(host: string): string | undefined {
   return isIPv6(address) ? address : undefined;
 }
 
+/** Whether it is a SIP or SIPS URI that may be a Request-URI: headers have no place there (§19.1.1, table 1). */
+export function isPlainSipUri(text: string): boolean {
+  const [, , , host, port = '0', , headers = ''] = URI.exec(text) ?? [];
+  return host !== undefined && bareHost(host) !== undefined && Number(port) <= 65_535 && headers === '';
+}
+
 /** `;a=b;c` as a map, names in lower case; quoted values keep their quotes. Of two of one name the first counts. */
 export function parseParams(text: string): Map<string, string> {
   const params = new Map<string, string>();
