@@ -13,7 +13,7 @@ export const ADMISSION_LIMITS = {
   firstLook: 4_096,
   /** What an application may have unanswered at first, and at least, whatever its answers take. */
   unansweredAtFirst: 2_000,
-  unansweredAtLeast: 200,
+  unansweredAtLeast: 400,
   /** Requests older than this count no longer as unanswered: a handler that never answers shall not stop the others, seconds. */
   unansweredAge: 5,
   /** How often an application's pace is judged. */
