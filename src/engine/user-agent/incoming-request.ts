@@ -4,6 +4,7 @@ import { UnusableMessage } from '../control/application-message.ts';
 import { messageLine, requestLine, responseSentLine } from '../control/notice.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import { cancellationOf } from '../transaction/client-transaction.ts';
 import { responseTo } from '../transaction/response-to.ts';
 import type { ServerTransaction, ServerTransactionUser } from '../transaction/server-transaction.ts';
 import { tagOf } from '../transaction/match.ts';
@@ -12,6 +13,7 @@ import type { Arrival } from './arrival.ts';
 import { applicationFields } from './application-fields.ts';
 import { DIALOG_CREATING, composeResponse } from './compose-response.ts';
 import type { Surroundings } from './surroundings.ts';
+import { UnansweredInvite } from './unanswered-invite.ts';
 import { shownToApplication } from './upward.ts';
 
 /** What becomes of the answers to requests, apart from being sent. */
@@ -39,6 +41,8 @@ export class IncomingRequest implements ServerTransactionUser {
   readonly #transaction: ServerTransaction;
   readonly #surroundings: Surroundings;
   readonly #judge: AnswerJudge;
+  /** Of an INVITE. */
+  readonly #unanswered: UnansweredInvite | undefined;
   #finished = false;
   /** When the application was given it, and whether it has answered anything: what its pace is told by. */
   #handedAt: number | undefined;
@@ -64,6 +68,7 @@ export class IncomingRequest implements ServerTransactionUser {
     this.#transaction.user = this;
     this.#surroundings = surroundings;
     this.#judge = judge;
+    if (this.arrival.request.method === 'INVITE') this.#unanswered = this.#invited();
   }
 
   /** Our tag in the dialog its responses make. */
@@ -88,6 +93,7 @@ export class IncomingRequest implements ServerTransactionUser {
     this.application.notify(line, bytes);
     if (this.#handedAt !== undefined) return;
     this.#handedAt = passage.at;
+    this.#unanswered?.begin(message.headers.get('Expires'));
     this.application.pace.handed(passage.at);
   }
 
@@ -121,6 +127,11 @@ export class IncomingRequest implements ServerTransactionUser {
     const response = responseTo(this.arrival.request, status, this.#transaction.localTag);
     for (const [name, value] of headers) response.headers.append(name, value);
     this.#send(response, undefined);
+  }
+
+  /** The engine closes: nothing is sent any more. */
+  abandon(): void {
+    this.#unanswered?.end();
   }
 
   acknowledged(received: ReceivedMessage): void {
@@ -161,6 +172,18 @@ export class IncomingRequest implements ServerTransactionUser {
       this.application.answer(command, line, bytes);
     }
     if (status >= 200) this.#finish(status);
+    else if (status > 100) this.#unanswered?.rang();
+  }
+
+  #invited(): UnansweredInvite {
+    const { request } = this.arrival;
+    return new UnansweredInvite(this.#surroundings.clock, {
+      ringAgain: () => this.#transaction.repeated(),
+      expired: () => {
+        this.show(cancellationOf(request, [['Reason', 'SIP;cause=487;text="Expired"']]));
+        this.refuse(487);
+      },
+    });
   }
 
   #firstAnswered(): void {
@@ -172,6 +195,7 @@ export class IncomingRequest implements ServerTransactionUser {
   #finish(status: number): void {
     if (this.#finished) return;
     this.#finished = true;
+    this.#unanswered?.end();
     if (!this.#answered && this.#handedAt !== undefined) this.application.pace.ended(this.#handedAt);
     if (this.arrival.request.method !== 'INVITE') this.#transaction.user = undefined;
     this.#judge.finished(this, status);

@@ -1,5 +1,9 @@
 /** Bounds of sending. */
 export const SENDING_LIMITS = {
+  /** A call that rings is told so again, ms (RFC 3261 §13.3.1.1). */
+  ringAgain: 60_000,
+  /** An Expires of an INVITE that is longer than this says nothing: the call is over before, ms. */
+  invitePatience: 300_000,
   /** RFC 3261 §18.1.1: a longer request goes over TCP, whose path has no largest packet, bytes. */
   datagram: 1_300,
   /** How long TCP is tried for a long request before UDP takes it after all, ms. */

@@ -102,6 +102,11 @@ export class ServerSide implements AnswerJudge {
     incoming.answer(command, message);
   }
 
+  close(): void {
+    for (const incoming of this.#waiting.values()) incoming.abandon();
+    this.#waiting.clear();
+  }
+
   /** Requests that wait for an answer. */
   get waiting(): number {
     return this.#waiting.size;

@@ -184,6 +184,39 @@ describe('calls (RFC 3261 §13 to §15)', () => {
       say('ACK', 2, { branch: 'z9hG4bKre' });
     });
 
+    it('a call that rings rings again each minute, until timer C (§13.3.1.1)', async () => {
+      peer.send(peer.request('INVITE', { callId: 'c', branch: 'z9hG4bKr' }));
+      app.reply(app.frame('INVITE'), 180);
+      await engine.clock.advance(59_999);
+      expect(peer.news()).to.deep.equal(['180 INVITE']);
+      await engine.clock.advance(240_000);
+      expect(peer.news()).to.deep.equal(Array(4).fill('180 INVITE'));
+      await engine.clock.advance(1);
+      expect(peer.news().at(-1)).to.equal('408 INVITE');
+      peer.send(peer.request('ACK', { callId: 'c', branch: 'z9hG4bKr' }));
+    });
+
+    it('an INVITE with Expires is over then: 487, and the application is told of a CANCEL (§13.3.1)', async () => {
+      const parts = { callId: 'c', branch: 'z9hG4bKx', headers: ['Expires: 30'] };
+      peer.send(peer.request('INVITE', parts));
+      await engine.clock.advance(29_999);
+      expect(peer.news()).to.deep.equal(['100 INVITE']);
+      await engine.clock.advance(1);
+      expect(peer.news()).to.deep.equal(['487 INVITE']);
+      expect(app.frame('CANCEL').message.header('Reason')).to.contain('Expired');
+      peer.send(peer.request('ACK', parts));
+    });
+
+    it('answered in time, its Expires means nothing any more; nor do 0 and nonsense', async () => {
+      for (const expires of ['30', '0', 'soon', '4294967295']) {
+        const { say } = called(`e${expires}`, { headers: [`Expires: ${expires}`] });
+        say('ACK', 1);
+        await engine.clock.advance(40_000);
+        expect(peer.news()).to.deep.equal([]);
+        await over(say, 2);
+      }
+    });
+
     it('a refusal is repeated until its ACK, which the application never sees', async () => {
       const parts = { callId: 'c', branch: 'z9hG4bKr' };
       peer.send(peer.request('INVITE', parts));
