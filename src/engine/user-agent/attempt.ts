@@ -59,9 +59,9 @@ export class Attempt implements ClientTransactionUser {
     this.#transaction.cancelled();
   }
 
-  /** Says nothing more, and goes on listening. */
-  mute(): void {
-    if (this.#flow !== undefined) this.#flow.muted = true;
+  /** Whether it only listens: nothing is repeated. */
+  mute(muted: boolean): void {
+    if (this.#flow !== undefined) this.#flow.muted = muted;
   }
 
   /** Neither says nor hears anything any more. */

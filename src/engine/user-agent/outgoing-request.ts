@@ -69,6 +69,8 @@ export class OutgoingRequest implements AttemptJudge {
   /** There is none left. */
   #exhausted = false;
   #retryAfter: number | undefined;
+  /** Several ways had 64·T1 together. */
+  #late = false;
   /** Somebody may have it and has not said so. */
   #ambiguous = false;
   #pause: Timer | undefined;
@@ -176,7 +178,7 @@ export class OutgoingRequest implements AttemptJudge {
 
   /** A final response that may not be the last word. */
   #refused(attempt: Attempt, response: SipResponse): void {
-    this.#silence?.cancel();
+    if (attempt === this.#attempts.at(-1)) this.#silence?.cancel();
     if (this.#held === undefined || this.#held.response.status === 503) this.#held = { attempt, response };
     if (response.status === 503 && this.#cancel === 'none') {
       this.#moveOn('refused');
@@ -220,6 +222,8 @@ export class OutgoingRequest implements AttemptJudge {
     if (found.done === true) {
       this.#exhausted = true;
       this.#retryAfter = found.value.retryAfter;
+      // Those that were left to themselves are what is left.
+      for (const attempt of this.#attempts) attempt.mute(false);
       if (this.#announced || this.order.command === undefined) this.#conclude();
       else this.#goNowhere();
     } else if (this.#cancel !== 'none') {
@@ -242,9 +246,10 @@ export class OutgoingRequest implements AttemptJudge {
 
   #begin(departure: Departure): void {
     const { clock, transactions, timers } = this.#surroundings;
-    for (const earlier of this.#attempts) earlier.mute();
+    for (const earlier of this.#attempts) earlier.mute(true);
     const attempt = new Attempt(departure, transactions, this);
-    if (this.#attempts.length === 1) this.#end = clock.after(this.#left(), () => this.#conclude());
+    if (this.#attempts.length === 1)
+      this.#end = clock.after(Math.max(0, this.#left()), () => this.#endsNow());
     this.#attempts.push(attempt);
     this.#current = attempt;
     this.#announce(departure);
@@ -275,7 +280,17 @@ export class OutgoingRequest implements AttemptJudge {
   #fellSilent(attempt: Attempt): void {
     this.#ambiguous = true;
     this.#surroundings.setbacks.failed(attempt.departure.flow.remote, { kind: 'unreachable' });
-    this.#moveOn('silent');
+    const held = this.#held;
+    // One that we gave up before has answered meanwhile.
+    if (held !== undefined && held.response.status !== 503) this.#settle(held.attempt, held.response);
+    else this.#moveOn('silent');
+  }
+
+  /** Several ways had their time. */
+  #endsNow(): void {
+    this.#late = true;
+    this.#ambiguous = true;
+    this.#conclude();
   }
 
   /** Answers the request when nothing more is to be waited for. */
@@ -283,8 +298,7 @@ export class OutgoingRequest implements AttemptJudge {
     if (this.#final || this.#closed) return;
     const waiting = this.#attempts.filter(({ over }) => !over);
     const rings = this.order.method === 'INVITE' && waiting.some(({ answered }) => answered);
-    const late = this.#attempts.length > 1 && this.#left() <= 0;
-    if (late ? rings : waiting.length > 0 || this.#searching) return;
+    if (this.#late ? rings : waiting.length > 0 || this.#searching) return;
     const held = this.#held;
     if (held !== undefined && (held.response.status !== 503 || !this.#ambiguous)) {
       this.#settle(held.attempt, held.response);

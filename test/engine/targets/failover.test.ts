@@ -135,6 +135,18 @@ describe('a request that the first target does not take (RFC 3263 §4.3)', () =>
     expect((await answer).status).to.equal(200);
   });
 
+  it('the next is full: the silent one is what is left, and hears the request again', async () => {
+    const [silent, full] = await peers('udp', 'udp');
+    servers.set('udp', silent, full);
+    const sent = await send();
+    const answer = responseTo(sent);
+    full.send(rawResponse(await full.nextMessage(isRequest('MESSAGE')), 503, 'Full'));
+    const before = silent.received.length;
+    await until(() => silent.received.length > before);
+    silent.send(rawResponse(await silent.nextMessage(isRequest('MESSAGE')), 200, 'OK'));
+    expect((await answer).status).to.equal(200);
+  });
+
   it('all silent: it is over after 64*T1 however many there are', async () => {
     const all = await peers('udp', 'udp', 'udp');
     servers.set('udp', ...all);
