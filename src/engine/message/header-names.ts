@@ -1,3 +1,5 @@
+import { MESSAGE_LIMITS } from './limits.ts';
+
 /** RFC 3261 §7.3.3 and later registrations: compact forms. */
 const COMPACT: readonly (readonly [compact: string, name: string])[] = [
   ['a', 'Accept-Contact'],
@@ -44,10 +46,8 @@ const SPECIAL = new Map<string, string>([
   ...IRREGULAR.map((name): [string, string] => [name.toLowerCase(), name]),
 ]);
 
+/** Spellings met before. A peer that invents names must not grow the memory without end. */
 const known = new Map<string, string>();
-/** Spellings remembered, and the longest of them: a peer that invents names must not grow the memory without end. */
-const KNOWN_NAMES = 1024;
-const KNOWN_LENGTH = 64;
 
 /** The canonical spelling of a header name: compact forms written out, capitals as the RFCs have them. */
 export function canonicalName(name: string): string {
@@ -57,8 +57,8 @@ export function canonicalName(name: string): string {
   const canonical =
     SPECIAL.get(lower) ??
     lower.replace(/(^|-)([a-z])/g, (_, before: string, letter: string) => before + letter.toUpperCase());
-  if (name.length <= KNOWN_LENGTH) {
-    if (known.size >= KNOWN_NAMES) known.clear();
+  if (name.length <= MESSAGE_LIMITS.knownNameLength) {
+    if (known.size >= MESSAGE_LIMITS.knownNames) known.clear();
     known.set(name, canonical);
   }
   return canonical;
