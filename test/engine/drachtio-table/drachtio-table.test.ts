@@ -28,16 +28,21 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
 for (const underTest of serversUnderTest()) {
   describe(`drachtio-srf on ${underTest.name}`, () => {
     let server: Server;
-    let site: Site;
+    let hasty: Server;
+    let site: Site | undefined;
 
     before(async () => {
       server = await underTest.start();
+      hasty = await underTest.startHasty();
     });
-    after(() => server.close());
-    beforeEach(() => {
-      site = new Site(server);
+    after(async () => {
+      await server.close();
+      await hasty.close();
     });
-    afterEach(() => site.close());
+    afterEach(async () => {
+      await site?.close();
+      site = undefined;
+    });
 
     for (const [part, rows] of Object.entries(TABLE)) {
       describe(part, () => {
@@ -45,6 +50,7 @@ for (const underTest of serversUnderTest()) {
           it(call, async function () {
             const other = underTest.kind === 'engine' ? undefined : drachtioServer;
             if (underTest.kind !== 'engine' && patience !== undefined) this.timeout(patience);
+            site = new Site(patience === undefined ? server : hasty);
             expect(await play(site)).to.deep.equal(other?.seen ?? seen);
           });
         }

@@ -17,6 +17,6 @@ export interface Row {
   readonly seen: Seen;
   /** Where a drachtio-server is known to do otherwise: what is seen then. */
   readonly drachtioServer?: { readonly why: string; readonly seen: Seen };
-  /** What the row may take with a drachtio-server, whose timers are the usual ones, ms. */
+  /** In the row 64*T1 pass; what it may take with the usual timers, ms. */
   readonly patience?: number;
 }

@@ -268,7 +268,7 @@ export const CALLS_IN: readonly Row[] = [
       await site.disconnect(application);
       send('BYE');
       const { status } = await peer.nextMessage(
-        (message) => message.header('CSeq').endsWith(' BYE') && message.status > 0,
+        (message) => message.header('CSeq').endsWith(' BYE') && message.status >= 200,
       );
       return { farEnd: [String(status)], application: [] };
     },

@@ -1,4 +1,4 @@
-import { isRequest, rawResponse } from '../../../doubles/raw-sip-client.ts';
+import { isRequest, isResponse, rawResponse } from '../../../doubles/raw-sip-client.ts';
 import type { RawMessage, RawSipClient } from '../../../doubles/raw-sip-client.ts';
 import { contactOf } from '../../../doubles/raw-sip-client.ts';
 import { deferred, tag } from '../../running-engine.ts';
@@ -345,7 +345,7 @@ export const CALLS_OUT: readonly Row[] = [
       const destroyed = deferred<string>();
       dialog.on('destroy', ({ method }: { method: string }) => destroyed.resolve(method));
       send('BYE');
-      const { status } = await peer.nextMessage((message) => message.header('CSeq').endsWith(' BYE'));
+      const { status } = await peer.nextMessage(isResponse(200, 'BYE'));
       return { farEnd: [String(status)], application: [await destroyed.promise] };
     },
     seen: { farEnd: ['200'], application: ['BYE'] },
