@@ -37,9 +37,11 @@ export function subscriptionHop(
   if (config.DRACHTIO_SERVERS.length > 0) {
     throw new NoPresenceServer('set PRESENCE_SERVER to where the drachtio-server listens for SIP');
   }
-  const listener = config.SIP_LISTEN.find(({ protocol }) => protocol === 'tcp') ?? config.SIP_LISTEN[0];
+  const [listener] = ['tcp', 'udp'].flatMap((wanted) =>
+    config.SIP_LISTEN.filter(({ protocol }) => protocol === wanted),
+  );
   if (listener === undefined || listener.port === 0) {
-    throw new NoPresenceServer('SIP_LISTEN names no port');
+    throw new NoPresenceServer('SIP_LISTEN names no port of TCP or UDP');
   }
   const { protocol, port } = listener;
   const local = listener.host === '0.0.0.0' ? '127.0.0.1' : listener.host === '::' ? '::1' : listener.host;

@@ -18,11 +18,13 @@ function readListening(listening: string): SipAddress[] {
 
 /**
  * The SIP URI under which the SIP server reaches itself, so that a PUBLISH to the built-in presence server takes the
- * same way as one to any other. TCP when it is there: nothing is ever sent twice then.
+ * same way as one to any other. TCP when it is there: nothing is ever sent twice then; else UDP, which asks for no certificate.
  */
 export function ownUri(listening: string): string | undefined {
   const addresses = readListening(listening);
-  const chosen = addresses.find(({ protocol }) => protocol === 'tcp') ?? addresses[0];
+  const by = (wanted: string): SipAddress | undefined =>
+    addresses.find(({ protocol }) => protocol === wanted);
+  const chosen = by('tcp') ?? by('udp') ?? addresses[0];
   if (chosen === undefined) return undefined;
   const host = chosen.host === '0.0.0.0' ? '127.0.0.1' : chosen.host === '[::]' ? '[::1]' : chosen.host;
   return `sip:${host}:${chosen.port};transport=${chosen.protocol}`;

@@ -126,7 +126,7 @@ export class StreamTransport {
     socket.on('error', () => undefined);
     try {
       await withDeadline(clock, limits.connect, 'connecting', once(socket, this.#sockets.connectedEvent));
-      if (socket.destroyed) throw new TransportError('the connection broke');
+      if (socket.destroyed) throw socket.errored ?? new TransportError('the connection broke');
     } catch (cause) {
       socket.destroy();
       logger.info({ target, error: describeError(cause) }, 'SIP peer not reached');

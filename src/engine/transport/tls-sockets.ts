@@ -1,4 +1,4 @@
-import { constants } from 'node:crypto';
+import { X509Certificate, constants } from 'node:crypto';
 import type { Server, Socket } from 'node:net';
 import { isIP } from 'node:net';
 import { checkServerIdentity, connect, createSecureContext, createServer } from 'node:tls';
@@ -72,12 +72,26 @@ export class TlsSockets implements StreamSockets {
       secureContext: this.#secure,
       // RFC 6066 §3: an address is never asked for by SNI.
       ...(named ? { servername: domain } : {}),
-      rejectUnauthorized: this.verifiesNames,
+      // Judged below: nothing is sent before.
+      rejectUnauthorized: false,
       checkServerIdentity: (_host, certificate) => checkIdentity(domain ?? address, certificate),
     });
     socket.setNoDelay(true);
-    socket.once('secureConnect', () => socket.disableRenegotiation());
+    socket.once('secureConnect', () => {
+      socket.disableRenegotiation();
+      if (!this.#trusts(socket)) {
+        const why = String(socket.authorizationError);
+        socket.destroy(new TransportError(`the certificate of ${domain ?? address} is not trusted: ${why}`));
+      }
+    });
     return socket;
+  }
+
+  /** Who has our own certificate, and the key with it, is us: requests of ours may come back to us, whoever signed it. */
+  #trusts(socket: TLSSocket): boolean {
+    if (socket.authorized || !this.verifiesNames) return true;
+    const { raw: own } = new X509Certificate(this.#settings.cert);
+    return socket.getPeerX509Certificate()?.raw.equals(own) === true;
   }
 
   /** For connections from now on. @throws TransportError when they do not serve: the old ones stay */

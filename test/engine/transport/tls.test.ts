@@ -256,23 +256,23 @@ describe('SIP over TLS', () => {
       await listening.layer.flowTo(target(byUri.port, 'proxy.test'));
       await listening.layer.flowTo(target(byAddress.port));
       const nowhere = await serve(await certified({ dns: 'proxy.test' }, ca));
-      expect(await refusal(target(nowhere.port))).to.match(/does not match/i);
-      expect(await refusal(target(byAddress.port, 'proxy.test'))).to.match(/does not match/i);
+      expect(await refusal(target(nowhere.port))).to.match(/ALTNAME_INVALID/);
+      expect(await refusal(target(byAddress.port, 'proxy.test'))).to.match(/ALTNAME_INVALID/);
     });
 
     it('impostor: nobody is taken for a peer who has the name of another, or vouches for itself', async () => {
       await start();
       const wrong = await serve(await certified({ dns: 'evil.test' }, ca));
       const self = await serve(await certified({ dns: 'proxy.test' }));
-      expect(await refusal(target(wrong.port, 'proxy.test'))).to.match(/does not match/i);
-      expect(await refusal(target(self.port, 'proxy.test'))).to.match(/self-signed/i);
+      expect(await refusal(target(wrong.port, 'proxy.test'))).to.match(/ALTNAME_INVALID/);
+      expect(await refusal(target(self.port, 'proxy.test'))).to.match(/SELF_SIGNED/);
     });
 
     it('impostor: one who sits at the address of a name has to prove it, whatever connection is there', async () => {
       await start();
       const { port } = await serve(await certified({ dns: 'one.test' }, ca));
       const flow = await listening.layer.flowTo(target(port, 'one.test'));
-      expect(await refusal(target(port, 'two.test'))).to.match(/does not match/i);
+      expect(await refusal(target(port, 'two.test'))).to.match(/ALTNAME_INVALID/);
       // A dialog's route is often an address: whoever is there has proved a name.
       expect(await listening.layer.flowTo(target(port))).to.equal(flow);
       const caller = await call();
@@ -280,6 +280,17 @@ describe('SIP over TLS', () => {
       await until('the request', () => listening.received.length === 1);
       const { address, port: from } = flowOf().remote;
       expect(await refusal({ protocol: 'tls', address, port: from, domain: 'one.test' })).to.match(/REFUSED/);
+    });
+
+    it('is made to ourselves, whoever signed our certificate', async () => {
+      const unknown = await certified({ dns: 'text-mailbox' }, await authority('Unknown Authority'));
+      await start({}, unknown);
+      const flow = await listening.layer.flowTo(listening.at('tls'));
+      await flow.send(textMessage('to ourselves', VIA));
+      await until('the request', () => listening.received.length === 1);
+      const twin = await certified({ dns: 'text-mailbox' });
+      const { port } = await serve(twin);
+      expect(await refusal(target(port))).to.match(/SELF_SIGNED/);
     });
 
     it('is made to anyone where peers are not verified', async () => {
