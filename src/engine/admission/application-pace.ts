@@ -16,8 +16,10 @@ export class ApplicationPace {
   #windowEnd = 0;
   #fastest = Infinity;
   #wasFull = false;
-  /** Judgements in a row that found a queue. */
+  /** Judgements in a row that found a queue, since when, and the answers there were meanwhile. */
   #standing = 0;
+  #standingSince = 0;
+  #answers = 0;
   /** The least any answer took in the memory before, and in this one, ms. */
   #bestBefore = Infinity;
   #best = Infinity;
@@ -54,6 +56,7 @@ export class ApplicationPace {
     this.ended(since);
     const took = Math.max(0, now - since);
     this.#fastest = Math.min(this.#fastest, took);
+    this.#answers++;
     if (now >= this.#windowEnd || now < this.#windowEnd - ADMISSION_LIMITS.paceWindow) this.#judge(now);
   }
 
@@ -69,22 +72,32 @@ export class ApplicationPace {
 
   #judge(now: number): void {
     const best = Math.min(this.#best, this.#bestBefore, ADMISSION_LIMITS.bestAtMost);
-    if (this.#fastest > best + ADMISSION_LIMITS.standingDelay) {
+    const delay = best + ADMISSION_LIMITS.standingDelay;
+    if (this.#fastest > delay) {
       this.#standing++;
-      if (this.#standing >= ADMISSION_LIMITS.standingWindows) this.#allowFewer();
+      if (this.#standing > ADMISSION_LIMITS.standingWindows) {
+        this.#allowFewer(now, delay);
+        this.#standing = 0;
+      }
     } else {
       this.#standing = 0;
       if (this.#wasFull) this.#limit = Math.ceil(this.#limit * 1.1);
       this.#remember(now);
+    }
+    if (this.#standing === 0) {
+      this.#standingSince = now;
+      this.#answers = 0;
     }
     this.#fastest = Infinity;
     this.#wasFull = false;
     this.#windowEnd = now + ADMISSION_LIMITS.paceWindow;
   }
 
-  #allowFewer(): void {
-    const fewer = Math.floor(Math.min(this.#limit, this.#count + 1) * 0.8);
-    this.#limit = Math.max(ADMISSION_LIMITS.unansweredAtLeast, fewer);
+  /** As many as it answers within `delay`, by what it did while the queue stood (Little's law). */
+  #allowFewer(now: number, delay: number): void {
+    const elapsed = Math.max(ADMISSION_LIMITS.paceWindow, now - this.#standingSince);
+    const fewer = Math.floor((this.#answers * delay) / elapsed);
+    this.#limit = Math.min(this.#limit, Math.max(ADMISSION_LIMITS.unansweredAtLeast, fewer));
   }
 
   /** The best is forgotten after a while, lest an application that has got slower is thought full for ever. */

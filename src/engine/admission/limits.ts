@@ -7,8 +7,11 @@ export const ADMISSION_LIMITS = {
   sourcePeriod: 10_000,
   /** Sources named in the log in a period, of all there are. */
   logsPerPeriod: 20,
-  /** Requests a second that are told they are too many, of all sources; the rest get silence. */
-  answersPerSecond: 1_000,
+  /**
+   * Requests a second that are told they are too many, of all sources; the rest get silence. Who is told does not send again:
+   * an answer saves up to ten copies.
+   */
+  answersPerSecond: 5_000,
   /** Bytes of a request in which its headers must end to be judged by its first look. */
   firstLook: 4_096,
   /** What an application may have unanswered at first, and at least, whatever its answers take. */
@@ -21,7 +24,7 @@ export const ADMISSION_LIMITS = {
   /** How much longer than its best an application's fastest answer may take before it counts as too busy. */
   standingDelay: 400,
   /** How many judgements in a row must find that before anything is done: a pause is no queue. */
-  standingWindows: 10,
+  standingWindows: 5,
   /** The best time of an application is never taken to be more than this. */
   bestAtMost: 2_000,
   /** The best time is that of the last one or two of these. */
