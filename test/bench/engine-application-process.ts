@@ -2,7 +2,8 @@ import Srf from 'drachtio-srf';
 
 /*
  * The least an application can do, by drachtio-srf in a process of its own: 200 to every MESSAGE, every call taken and its
- * BYE awaited. It may be told to work on each text. Its parent says where the control port is, and is told when the routes are known.
+ * BYE awaited. It may be told to work on each text. Its parent says where the control
+ * port is, is told when the routes are known, and how many texts it was shown when it asks by `shown`.
  */
 
 interface Request {
@@ -25,10 +26,17 @@ interface Application {
 const SDP = 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n';
 
 process.on('disconnect', () => process.exit(0)).on('SIGTERM', () => process.exit(0));
-process.on('message', (order: { control: number; secret: string; work: number }) => {
+let shown = 0;
+
+process.on('message', (order: { control: number; secret: string; work: number } | 'shown') => {
+  if (order === 'shown') {
+    process.send?.(shown);
+    return;
+  }
   const { control, secret, work } = order;
   const application = new Srf() as unknown as Application;
   application.message((_, response) => {
+    shown++;
     const end = performance.now() + work;
     while (performance.now() < end);
     response.send(200);

@@ -14,6 +14,8 @@ export interface ServedEngine {
   readonly ports: EngineUnderLoad;
   readonly enginePid: number;
   readonly applicationPid: number;
+  /** How many texts the application was shown. */
+  shown(): Promise<number>;
 }
 
 export const SECRET = 'bench';
@@ -28,18 +30,22 @@ export async function startServedEngine(
 ): Promise<ServedEngine> {
   const engine = await bench.keep(Promise.resolve(Child.start('engine-process', nodeOptions)));
   const ports = await engine.ask<EngineUnderLoad>(SECRET);
-  return { ports, enginePid: engine.pid, applicationPid: await startApplication(bench, ports.control, work) };
+  return { ports, enginePid: engine.pid, ...(await startApplication(bench, ports.control, work)) };
 }
 
 /** A real drachtio-server with the same application. @param binary path of the server */
 export async function startServedDrachtio(bench: Bench, binary: string): Promise<ServedEngine> {
   const drachtio = await bench.keep(startDrachtio(binary, SECRET));
   const { ports, pid } = drachtio;
-  return { ports, enginePid: pid, applicationPid: await startApplication(bench, ports.control) };
+  return { ports, enginePid: pid, ...(await startApplication(bench, ports.control)) };
 }
 
-async function startApplication(bench: Bench, control: number, work = 0): Promise<number> {
+async function startApplication(
+  bench: Bench,
+  control: number,
+  work = 0,
+): Promise<Pick<ServedEngine, 'applicationPid' | 'shown'>> {
   const application = await bench.keep(Promise.resolve(Child.start('engine-application-process')));
   await application.ask({ control, secret: SECRET, work });
-  return application.pid;
+  return { applicationPid: application.pid, shown: () => application.ask('shown') };
 }

@@ -21,7 +21,7 @@ const TRIED = [1, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5] as const;
  * application. Beside it a real drachtio-server with the same application, when DRACHTIO_SERVER_BINARY names one.
  */
 export const engine: Part = {
-  deadline: 600_000,
+  deadline: 800_000,
   measure: async (bench) => {
     const binary = process.env['DRACHTIO_SERVER_BINARY'];
     const builtIn = await bench.measure(
