@@ -146,7 +146,7 @@ describe('the engine called by a real SIPp', function () {
       keys: KEYS,
       ...more,
     });
-    expect(result, result.errors.slice(0, 1_500)).to.include({ successful: more.calls ?? CALLS, failed: 0 });
+    expect(result, result.errors).to.include({ successful: more.calls ?? CALLS, failed: 0 });
     return result;
   }
 

@@ -12,6 +12,9 @@ import type { Handlers, SrfApplication, SrfDialog, SrfRequest, SrfResponse } fro
 
 const SECRET = 'test-secret';
 
+/** Loopback loses nothing: so that a machine that is busy for a second sees no message twice. */
+const PATIENT = { t1: 2_000, t2: 8_000, t4: 5_000 };
+
 /** ms a call or a request of the application may take. */
 const ACT_WITHIN = 15_000;
 
@@ -30,6 +33,12 @@ export const SDP = [
 
 const WITH_SDP = { 'Content-Type': 'application/sdp' };
 const SUMMARY = { Event: 'message-summary' };
+
+/**
+ * ms between an answer and a request of ours: they may take two connections to a proxy, which then passes on the request
+ * first. A subscriber has to bear that (RFC 6665 section 4.1.2.4), but SIPp cannot.
+ */
+const OVERTAKING = 50;
 
 /** Where an application calls: the callee, and the proxy on the way if there is one. */
 export interface Callee {
@@ -73,6 +82,7 @@ export class EngineApplication {
       control: { host: '127.0.0.1', port: 0 },
       secret: SECRET,
       extensions: [],
+      timers: PATIENT,
       clock: systemClock,
       random: systemRandom,
       logger: silentLogger,
@@ -114,6 +124,11 @@ export class EngineApplication {
   forget(): void {
     this.#told.clear();
     this.failures.length = 0;
+  }
+
+  /** Calls somebody who takes the call. */
+  begin(callee: Callee): Promise<SrfDialog> {
+    return this.#callOut(callee);
   }
 
   /** Calls, and hangs up as soon as it is answered. */
@@ -213,8 +228,8 @@ export class EngineApplication {
         response.send(200);
         if (request.get('Subscription-State').startsWith('terminated')) resolve();
         else {
-          dialog
-            .request({ method: 'SUBSCRIBE', headers: { ...SUMMARY, Expires: '0' } })
+          pause(OVERTAKING)
+            .then(() => dialog.request({ method: 'SUBSCRIBE', headers: { ...SUMMARY, Expires: '0' } }))
             .catch((error: unknown) => reject(asError(error)));
         }
       });
@@ -331,7 +346,8 @@ export class EngineApplication {
 
   async #subscribed(request: SrfRequest, response: SrfResponse): Promise<void> {
     const dialog = await this.srf.createUAS(request, response, { headers: { Expires: '60' } });
-    dialog.on('unsubscribe', () => this.#watch(dialog.destroy()));
+    dialog.on('unsubscribe', () => this.#watch(pause(OVERTAKING).then(() => dialog.destroy())));
+    await pause(OVERTAKING);
     const headers = { ...SUMMARY, 'Subscription-State': 'active;expires=60' };
     const { status } = await dialog.request({ method: 'NOTIFY', headers });
     if (status !== 200) throw new Error(`NOTIFY ${status}`);

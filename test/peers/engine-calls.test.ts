@@ -118,7 +118,7 @@ describe('the engine calling a real SIPp', function () {
     const uri = `sip:sipp@127.0.0.1:${sipp}${transport === 'tcp' ? ';transport=tcp' : ''}`;
     const calling = paced(CALLS, RATE, (index) => act(application, { uri }, index));
     const [outcomes, result] = await Promise.all([calling, callee.result()]);
-    expect(result, result.errors.slice(0, 1_500)).to.include({ successful: CALLS, failed: 0 });
+    expect(result, result.errors).to.include({ successful: CALLS, failed: 0 });
     expect(outcomes).to.deep.equal({ [outcome]: CALLS });
     expect(application.failures).to.deep.equal([]);
   }

@@ -69,7 +69,7 @@ describe('the engine over a wire that loses messages, with a real SIPp', functio
       args,
       deadline: 25_000,
     });
-    expect(result, result.errors.slice(0, 1_500)).to.include({ successful: CALLS, failed: 0 });
+    expect(result, result.errors).to.include({ successful: CALLS, failed: 0 });
     expect(application.count('INVITE'), 'a repeated INVITE is absorbed').to.equal(CALLS);
     return result;
   }
@@ -95,7 +95,7 @@ describe('the engine over a wire that loses messages, with a real SIPp', functio
     wire.server = application.port('udp');
     wire.letOut = lost;
     wire.letBack = lost;
-    const { retransmissions } = await play('call', [], wire.port);
+    const { retransmissions } = await play('lossy-call', [], wire.port);
     // SIPp sends the INVITE once more, and the BYE twice; its ACKs it sends for each 200 that comes.
     expect(retransmissions).to.be.within(CALLS * 2, CALLS * 5);
     expect(application.count('over: ACK timeout')).to.equal(0);
@@ -120,7 +120,7 @@ describe('the engine over a wire that loses messages, with a real SIPp', functio
       application.callAndStay({ uri: `sip:sipp@127.0.0.1:${wire.port}` }, STAY),
     );
     const [outcomes, result] = await Promise.all([calling, callee.result()]);
-    expect(result, result.errors.slice(0, 1_500)).to.include({ successful: CALLS, failed: 0 });
+    expect(result, result.errors).to.include({ successful: CALLS, failed: 0 });
     expect(outcomes).to.deep.equal({ done: CALLS });
     // The 200 to the INVITE twice for what was lost of it, and twice for the ACKs.
     expect(result.retransmissions).to.be.within(CALLS * 3, CALLS * 5);

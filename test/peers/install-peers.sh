@@ -15,6 +15,7 @@ kamailio kamailio
 kamailio-presence-modules */kamailio/modules/presence_mwi.so
 kamailio-sqlite-modules */kamailio/modules/db_sqlite.so
 kamailio-mysql-modules */kamailio/modules/db_mysql.so
+kamailio-tls-modules */kamailio/modules/tls.so
 baresip-core baresip
 sip-tester sipp
 tshark tshark

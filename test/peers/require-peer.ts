@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
 /** The real programs the tests may ask for, and the command each is known by. */
 const COMMANDS = {
   kamailio: 'kamailio',
+  kamailioTls: 'kamailio',
   baresip: 'baresip',
   sipp: 'sipp',
   tshark: 'tshark',
@@ -68,8 +69,15 @@ export function findProgram(command: string): string | undefined {
 function absence(peer: Peer): string | undefined {
   const program = findProgram(COMMANDS[peer]);
   if (program === undefined) return `${COMMANDS[peer]} is not installed`;
+  if (peer === 'kamailioTls' && !hasKamailioModule('tls.so')) return 'kamailio has no module for TLS';
   if (peer === 'tshark' && !mayCapture()) return 'dumpcap may not capture on lo (it needs root)';
   return undefined;
+}
+
+/** Modules stand under `lib64`, or under the name of the architecture in `lib`. */
+function hasKamailioModule(file: string): boolean {
+  const libraries = ['/usr/lib64', ...(existsSync('/usr/lib') ? readdirSync('/usr/lib') : [])];
+  return libraries.some((each) => existsSync(path.resolve('/usr/lib', each, 'kamailio/modules', file)));
 }
 
 /** Whether tshark's capturing half has the right to open the loopback interface. */

@@ -46,12 +46,13 @@ export interface SippResult {
   repetitions: number;
   /** Calls begun per second over the whole run. */
   ratePerSecond: number;
-  /** What SIPp says of calls that failed; empty when none did. */
+  /** What SIPp says first of calls that failed; empty when none did. */
   errors: string;
 }
 
 const SCENARIOS = fileURLToPath(new URL('../../fixtures/peers/sipp/', import.meta.url));
 const GRACE = 15_000;
+const MOST_OF_ERRORS = 2_000;
 
 /** A SIPp at work. */
 export interface RunningSipp {
@@ -162,7 +163,14 @@ async function readRepetitions(program: Program, scenario: string): Promise<numb
 /** SIPp makes the file with its first error. */
 async function readErrors(folder: string): Promise<string> {
   try {
-    return await readFile(path.join(folder, 'errors.log'), 'utf8');
+    const events = (await readFile(path.join(folder, 'errors.log'), 'utf8')).split(
+      /(?=^'?\d{4}-\d\d-\d\d\t)/m,
+    );
+    // What comes for calls that are over says little of why they failed.
+    return events
+      .filter((event) => !/: (Dead call|Discarding message) /.test(event))
+      .join('')
+      .slice(0, MOST_OF_ERRORS);
   } catch (reason) {
     if (reason instanceof Error && 'code' in reason && reason.code === 'ENOENT') return '';
     throw reason;

@@ -139,38 +139,36 @@ async function readIfThere(file: string): Promise<Buffer> {
   }
 }
 
+/** As tshark writes the severity `error`. */
+const ERROR = String(0x00800000);
+
 async function readCapture(file: string, watched: readonly WatchedPort[]): Promise<CaptureReport> {
   const ports = watched.map(({ port }) => `udp.port == ${port} || tcp.port == ${port}`).join(' || ');
-  const all = await readPackets(file, watched, ports);
-  const malformed = await readPackets(
-    file,
-    watched,
-    `(${ports}) && (_ws.malformed || _ws.expert.severity == error)`,
-  );
-  return { packets: all.length, malformed };
-}
-
-async function readPackets(
-  file: string,
-  watched: readonly WatchedPort[],
-  filter: string,
-): Promise<MalformedPacket[]> {
   const spoken = watched.flatMap(({ port, protocol }) => [
     ...['-d', `tcp.port==${port},${protocol}`],
     // MSRP runs over TCP alone.
     ...(protocol === 'sip' ? ['-d', `udp.port==${port},sip`] : []),
   ]);
-  const columns = ['frame.number', '_ws.col.Protocol', '_ws.expert.message'].flatMap((name) => ['-e', name]);
+  const columns = [
+    'frame.number',
+    '_ws.col.Protocol',
+    '_ws.expert.message',
+    '_ws.expert.severity',
+    '_ws.malformed',
+  ];
   const { stdout } = await run(
     peerProgram('tshark'),
-    ['-r', file, '-n', ...spoken, '-Y', filter, '-T', 'fields', ...columns],
+    ['-r', file, '-n', ...spoken, '-Y', ports, '-T', 'fields', ...columns.flatMap((name) => ['-e', name])],
     { maxBuffer: 64 * 1024 * 1024 },
   );
-  return stdout
+  const packets = stdout
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => {
-      const [frame = '', protocol = '', complaint = ''] = line.split('\t');
-      return { frame: Number(frame), protocol, complaint };
-    });
+    .map((line) => line.split('\t'));
+  const malformed = packets
+    .filter(([, , , severities = '', unreadable = '']) => {
+      return unreadable !== '' || severities.split(',').includes(ERROR);
+    })
+    .map(([frame = '', protocol = '', complaint = '']) => ({ frame: Number(frame), protocol, complaint }));
+  return { packets: packets.length, malformed };
 }
