@@ -2,22 +2,20 @@ import { describeError } from '../../core/errors.ts';
 import type { Application, SipCommand } from '../control/application.ts';
 import type { ApplicationMessage } from '../control/application-message.ts';
 import { UnusableMessage } from '../control/application-message.ts';
-import { requestSentLine, unsolicitedLine } from '../control/notice.ts';
+import { requestSentLine } from '../control/notice.ts';
 import { afterResponse, dialogOfClient, nextRequest } from '../dialog/dialog-state.ts';
-import type { DialogState } from '../dialog/dialog-state.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import { DIALOG_LIMITS } from '../dialog/limits.ts';
 import { endsSubscription, subscriptionLifetime } from '../dialog/subscription.ts';
 import { serializeMessage } from '../message/serialize-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { tagOf } from '../transaction/match.ts';
-import type { Flow } from '../transport/transport.ts';
 import { applicationFields } from './application-fields.ts';
 import type { AskingSide } from './asking-side.ts';
-import type { ApplicationFields } from './application-fields.ts';
 import { composeRequest } from './compose-request.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
 import type { Journey } from './departures.ts';
+import { EndingCalls, GONE } from './ending-calls.ts';
 import type { Farewells } from './farewells.ts';
 import type { HeldNotifies } from './held-notifies.ts';
 import {
@@ -37,6 +35,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
   readonly #surroundings: Surroundings;
   readonly #held: HeldNotifies;
   readonly #farewells: Farewells;
+  readonly #ending: EndingCalls;
   /** Requests that wait for their final response, by the id the application cancels them by. */
   readonly #waiting = new Map<string, OutgoingRequest>();
   /** Of these, the ones outside of dialogs, by Call-ID and From tag: what an early dialog of theirs is known by. */
@@ -46,6 +45,9 @@ export class ClientSide implements ResponseJudge, AskingSide {
     this.#surroundings = surroundings;
     this.#held = held;
     this.#farewells = farewells;
+    this.#ending = new EndingCalls(surroundings, farewells, (application, journey) =>
+      this.#launch(application, 'BYE', journey),
+    );
   }
 
   /** Requests that wait for a final response. */
@@ -76,19 +78,8 @@ export class ClientSide implements ResponseJudge, AskingSide {
     else this.#sendOutOfDialog(application, command, { method, uri }, message);
   }
 
-  /** Ends a call of itself: no ACK came, or nothing for very long. Tells the application. */
   hangUp(dialog: Dialog, reason: string): void {
-    const next = nextRequest(dialog.state, 'BYE');
-    this.#surroundings.dialogs.close(dialog);
-    const { addresses, clock, identifiers } = this.#surroundings;
-    const cause = `SIP;cause=200;text="${reason}"`;
-    const fields: ApplicationFields = { settable: new Map(), others: [['Reason', cause]] };
-    const journey = journeyInDialog({ method: 'BYE', next, fallback: dialog.flow, fields });
-    this.#launch(dialog.owner, 'BYE', journey);
-    const way = addresses.way(dialog.flow.local, dialog.flow.remote, identifiers.branch());
-    const bytes = serializeMessage(journey.compose(way));
-    const passage = { bytes: bytes.length, peer: dialog.flow.remote, at: clock.now() };
-    dialog.owner.notify(unsolicitedLine(identifiers.next(), passage, dialog.id), bytes);
+    this.#ending.hangUp(dialog, reason);
   }
 
   /**
@@ -102,7 +93,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
     }
     for (const dialog of dialogs.ownedBy(application)) {
       if (dialog.kind === 'SUBSCRIBE') dialogs.close(dialog);
-      else this.#abandon(dialog);
+      else this.#ending.abandon(dialog);
     }
   }
 
@@ -188,34 +179,6 @@ export class ClientSide implements ResponseJudge, AskingSide {
     // §15: who answered a call does not hang up before the ACK came, or is given up.
     if (dialog.parting !== undefined) throw new UnusableMessage('a BYE is in progress');
     dialog.parting = { go, drop: () => application.fail(command, 'unable to find dialog') };
-  }
-
-  /** Ends a call whose application is gone, in its turn. */
-  #abandon(dialog: Dialog): void {
-    const { dialogs } = this.#surroundings;
-    // §15: not before the ACK to our 2xx; until then the dialog is known to the engine alone.
-    if (dialog.accepted !== undefined) {
-      dialog.invited = undefined;
-      const go = (): void => {
-        dialogs.close(dialog);
-        this.#farewells.say(() => void this.#sayBye(dialog));
-      };
-      dialog.parting = { go, drop: () => undefined };
-      return;
-    }
-    const { unacknowledged } = dialog;
-    dialogs.close(dialog);
-    this.#farewells.say(() => void this.#sayBye(dialog, unacknowledged?.sequence));
-  }
-
-  /** @param unacknowledged CSeq number of the INVITE whose 2xx nobody acknowledged yet */
-  async #sayBye({ state, flow, owner }: Dialog, unacknowledged?: number): Promise<void> {
-    if (unacknowledged !== undefined) {
-      await sendAcknowledgement(this.#surroundings, state, unacknowledged, { fallback: flow });
-    }
-    const next = nextRequest(state, 'BYE');
-    const fields: ApplicationFields = { settable: new Map(), others: GONE };
-    this.#launch(owner, 'BYE', journeyInDialog({ method: 'BYE', next, fallback: flow, fields }));
   }
 
   #launch(
@@ -319,7 +282,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
     }
     if (outgoing.settled || !application.open || command === undefined) {
       // A second callee of a fork, or nobody here to talk to any more: the call is taken and put down at once.
-      if (method === 'INVITE') this.#putDown(outgoing, state, departure.flow);
+      if (method === 'INVITE') this.#ending.putDown(outgoing, state, departure.flow);
       return 'silent';
     }
     const dialog = dialogs.open({
@@ -356,31 +319,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
     }
     return dialog;
   }
-
-  /** RFC 3261 §13.2.2.4: every 2xx is acknowledged each time it comes; who is not wanted gets one BYE. */
-  #putDown(outgoing: OutgoingRequest, state: DialogState, fallback: Flow): void {
-    const { forks, order } = outgoing;
-    const again = forks.get(state.remoteTag);
-    if (again !== undefined) {
-      again();
-      return;
-    }
-    if (forks.size >= DIALOG_LIMITS.forks) return;
-    forks.set(state.remoteTag, () => undefined);
-    const acknowledged = sendAcknowledgement(this.#surroundings, state, state.localSequence, { fallback });
-    void acknowledged.then((departure) => {
-      if (departure !== undefined) {
-        const { bytes, flow } = departure;
-        forks.set(state.remoteTag, () => void flow.send(bytes).catch(() => undefined));
-      }
-      const next = nextRequest(state, 'BYE');
-      this.#launch(order.application, 'BYE', journeyInDialog({ method: 'BYE', next, fallback }));
-    });
-  }
 }
-
-/** Why calls of an application that is gone end (RFC 3326). */
-const GONE: readonly (readonly [string, string])[] = [['Reason', 'SIP;cause=503;text="application gone"']];
 
 function callKey({ headers }: SipRequest): string {
   return `${headers.get('Call-ID') ?? ''} ${tagOf(headers.get('From'))}`;
