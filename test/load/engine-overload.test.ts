@@ -37,7 +37,7 @@ describe(`${TIMES} times as many texts as an application can answer`, function (
     const shown = (await served.shown()) - shownBefore;
     process.stdout.write(
       `      ${much.perSecond} of ${peak.perSecond}/s answered 200, ${much.refused['503'] ?? 0} turned away, ` +
-        `${much.retransmissions} sent again, p99 ${String(much.toAnswerMs['p99'])} ms\n`,
+        `${much.retransmissions} sent again, p99 ${Number(much.toAnswerMs['p99'])} ms\n`,
     );
     expect(much.unanswered).to.equal(0);
     expect(Object.keys(much.refused)).to.deep.equal(['503']);
