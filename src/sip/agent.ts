@@ -12,6 +12,7 @@ import type {
   HeaderMap,
 } from './drachtio.ts';
 import { createDrachtioClient } from './drachtio.ts';
+import { paceFrames } from './frame-pace.ts';
 import { SIP_LIMITS } from './limits.ts';
 import { inviteOver } from './outgoing-call.ts';
 import { watchPings } from './ping-watch.ts';
@@ -198,6 +199,7 @@ export class SipAgent implements RequestSender {
       enablePing: true,
       pingInterval: SIP_LIMITS.pingInterval,
     });
+    paceFrames(client.app.client.wp);
     const unwatch = watchPings(client.app.client.wp, this.#options.clock, () =>
       logger.warn({ server: server.name }, 'SIP server does not answer; connecting anew'),
     );

@@ -90,11 +90,14 @@ export interface DrachtioRequestOptions {
 
 /** A connection to a SIP server. */
 export interface ControlSocket {
+  write(frame: string): unknown;
   destroy(): unknown;
 }
 
-/** A client's connections, one after the other. drachtio-srf has no public way to learn of pings and of the answers to them. */
+/** A client's connections, one after the other. drachtio-srf has no public way to what is sent and answered. */
 export interface ControlConnections {
+  /** Sends a command; returns its id, which the answer repeats. */
+  send(socket: ControlSocket, command: string): string;
   on(
     event: 'ping',
     listener: (ping: { readonly msgId: string; readonly socket: ControlSocket }) => void,

@@ -17,6 +17,12 @@ export const SIP_LIMITS = {
   pingInterval: 5_000,
   /** How long the answer may take before the connection is given up. */
   pingDeadline: 10_000,
+  /** Longest command to a drachtio-server, which is stopped for good by frames of 12,228 bytes. */
+  frame: 12_000,
+  /** Longest frame, with its length, that others may follow at once: what a drachtio-server has room for besides one read. */
+  unpacedFrame: 4_000,
+  /** Frames that may wait for a longer one to be answered. */
+  waitingFrames: 10_000,
   /** Texts sent to a phone in one MESSAGE; phones were seen not to show 1,200 bytes. */
   pagerBody: 1_000,
   /** Longest display name kept of a caller. */

@@ -1,11 +1,15 @@
 import { EventEmitter } from 'node:events';
 import { expect } from 'chai';
 import { SIP_LIMITS } from '../../src/sip/limits.ts';
+import type { ControlConnections } from '../../src/sip/drachtio.ts';
 import { watchPings } from '../../src/sip/ping-watch.ts';
 import { FakeClock } from '../doubles/fake-clock.ts';
 
 class Connection {
   destroyed = false;
+  write(): void {
+    throw new Error('nothing is sent here');
+  }
   destroy(): void {
     this.destroyed = true;
   }
@@ -23,7 +27,7 @@ describe('the watch over pings', () => {
     connections = new EventEmitter();
     socket = new Connection();
     silent = 0;
-    unwatch = watchPings(connections, clock, () => silent++);
+    unwatch = watchPings(connections as unknown as ControlConnections, clock, () => silent++);
   });
 
   const ping = (msgId: string): boolean => connections.emit('ping', { msgId, socket });
