@@ -11,7 +11,7 @@ import { requirePeer } from './require-peer.ts';
 import { runSipp, startSipp } from './sipp.ts';
 import { capturedThroughout } from './tshark.ts';
 
-const CALLS = 100;
+const CALLS = 60;
 const RATE = 100;
 const KEYS = { address: 'IP4 127.0.0.1' };
 
