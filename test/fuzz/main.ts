@@ -72,7 +72,8 @@ async function main(): Promise<void> {
 main().then(
   () => process.exit(),
   (error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    for (let cause = error; cause instanceof Error; cause = cause.cause)
+      process.stderr.write(`${cause.message}\n`);
     process.exit(1);
   },
 );

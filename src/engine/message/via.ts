@@ -31,7 +31,7 @@ export function parseVia(text: string): Via {
   const host = match?.[2] === undefined ? undefined : bareHost(match[2]);
   const port = match?.[3] === undefined ? undefined : Number(match[3]);
   const params = match?.[4] ?? '';
-  const readable = host !== undefined && (port === undefined || port <= 65_535) && !hasEmptyParameter(params);
+  const readable = host !== undefined && (port === undefined || port <= 65_535) && areParams(params);
   if (match?.[1] === undefined || !readable) {
     throw new MalformedVia(text);
   }
@@ -44,27 +44,13 @@ export function parseVia(text: string): Via {
 }
 
 /**
- * Whether two semicolons stand side by side outside of quotes. What routes the answer is not guessed at; one at the very end
- * does no harm.
+ * Whether it is parameters from start to end: what routes the answer is not guessed at, and a quote that does not close would
+ * close with one in the next value. A semicolon at the very end does no harm.
  */
-function hasEmptyParameter(params: string): boolean {
-  if (!/;\s*;/.test(params)) return false;
-  let quoted = false;
-  let empty = false;
-  for (let i = 0; i < params.length; i++) {
-    const character = params.charAt(i);
-    if (quoted) {
-      if (character === '\\') i++;
-      else if (character === '"') quoted = false;
-    } else if (character === '"') quoted = true;
-    else if (character === ';') {
-      if (empty) return true;
-      empty = true;
-      continue;
-    } else if (/\s/.test(character)) continue;
-    empty = false;
-  }
-  return false;
+function areParams(text: string): boolean {
+  const parameter = /;\s*(?:[^\s=;,"]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*)\s*)?|$)/sy;
+  while (parameter.lastIndex < text.length) if (!parameter.test(text)) return false;
+  return true;
 }
 
 export function formatVia({ transport, host, port, params }: Via): string {

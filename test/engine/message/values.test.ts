@@ -136,6 +136,9 @@ describe('Via (RFC 3261 §20.42)', () => {
     expect(parseVia('SIP/2.0/UNKNOWN host.example').transport).to.equal('UNKNOWN');
     expect(parseVia("SIP/2.0/a!b'c host.example").transport).to.equal("A!B'C");
     expect(parseVia('SIP/2.0/UDP a;x=";;";branch=b;').params.get('branch')).to.equal('b');
+    expect(parseVia('SIP/2.0/UDP a ; branch = z9hG4bKa+/== ; rport ; ').params.get('branch')).to.equal(
+      'z9hG4bKa+/==',
+    );
   });
 
   it('is written in its plainest form', () => {
@@ -153,6 +156,9 @@ describe('Via (RFC 3261 §20.42)', () => {
       'SIP/2.0/UDP a:99999',
       'SIP/2.0/UDP a b',
       'SIP/2.0/UDP a;;branch=b',
+      'SIP/2.0/UDP a;x=a a";y="a',
+      'SIP/2.0/UDP a;x="y',
+      'SIP/2.0/UDP a;branch=b c',
       'SIP/2.0/UDP a;x="\\""; ;branch=b',
       'SIP/2.0/UDP [1]',
     ]) {
