@@ -249,6 +249,18 @@ describe('SIP over TLS', () => {
       expect(flows[0]?.local).to.deep.equal(listening.at('tls'));
     });
 
+    it('forged name: a certificate with another name inside one of its names proves that one alone', async () => {
+      await start();
+      for (const uri of [
+        'http://a.test/, URI:sip:proxy.test, URI:b',
+        'sip:proxy.test, URI:b',
+        'a, URI:sip:proxy.test',
+      ]) {
+        const { port } = await serve(await certified({ uri, dns: 'sip7.test' }, ca));
+        expect(await refusal(target(port, 'proxy.test')), uri).to.match(/ALTNAME_INVALID/);
+      }
+    });
+
     it('is made to who proves the name: by DNS name, by SIP URI (RFC 5922 §7.1), by address', async () => {
       await start();
       const byUri = await serve(await certified({ uri: 'sip:proxy.test', dns: 'sip7.test' }, ca));
