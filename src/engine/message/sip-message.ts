@@ -37,6 +37,12 @@ export class SipHeaders {
     return values;
   }
 
+  /** The value of every field of that name as it stands on the wire, lists in one piece. */
+  fields(name: string): string[] {
+    const wanted = canonicalName(name);
+    return this.#fields.filter(([field]) => field === wanted).map(([, value]) => value);
+  }
+
   has(name: string): boolean {
     return this.get(name) !== undefined;
   }

@@ -17,7 +17,8 @@ export function responseTo(
   reason: string = reasonPhrase(status),
 ): SipResponse {
   const headers = SipHeaders.from([]);
-  for (const via of request.headers.all('Via')) headers.append('Via', via);
+  // Threat: a short list would grow to a long answer, had each of its values a line to itself.
+  for (const via of request.headers.fields('Via')) headers.append('Via', via);
   const copied = ['From', 'To', 'Call-ID', 'CSeq'] as const;
   for (const name of copied) {
     const value = request.headers.get(name);

@@ -33,7 +33,7 @@ export function composeResponse(draft: ResponseDraft): SipResponse {
   const success = status >= 200 && status < 300;
   // §12.1.1: a response that creates a dialog repeats the route that was recorded.
   if (DIALOG_CREATING.has(request.method) && (early || success)) {
-    for (const value of request.headers.all('Record-Route')) headers.append('Record-Route', value);
+    for (const value of request.headers.fields('Record-Route')) headers.append('Record-Route', value);
   }
   const contact = fields.settable.get('contact');
   if (contact !== undefined) headers.append('Contact', contact);

@@ -139,6 +139,23 @@ describe('a response of an application', () => {
     ).toString();
   }
 
+  it('amplification: long lists of Via and Record-Route do not make it a multiple of its request', () => {
+    const many = 'a,'.repeat(500);
+    const bytes = Buffer.from(
+      `INVITE sip:b@example.test SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1,${many}a\r\nRecord-Route: <sip:p;lr>,${many}a\r\nFrom: <sip:a@x>;tag=f\r\nTo: <sip:b@x>\r\nCall-ID: c\r\nCSeq: 3 INVITE\r\nContact: <sip:a@x>\r\n\r\n`,
+    );
+    const answer = composeResponse({
+      request: parseMessage(bytes) as SipRequest,
+      status: 200,
+      reason: '',
+      fields: { settable: new Map(), others: [] },
+      body: Buffer.alloc(0),
+      localTag: 'ours',
+      contact: () => WAY.contact,
+    });
+    expect(serializeMessage(answer).length).to.be.below(bytes.length + 100);
+  });
+
   it('to an INVITE repeats its Vias and route, and has our tag and Contact', () => {
     expect(response('SIP/2.0 200 OK\r\nX-Y: z\r\nVia: evil\r\nRoute: <sip:evil>\r\nTo: <sip:evil>')).to.equal(
       'SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nVia: SIP/2.0/UDP b\r\nFrom: <sip:a@x>;tag=f\r\nTo: <sip:b@x>;tag=ours\r\nCall-ID: c\r\nCSeq: 3 INVITE\r\nRecord-Route: <sip:p;lr>\r\nContact: <sip:192.0.2.5:5060>\r\nX-Y: z\r\nContent-Length: 0\r\n\r\n',
