@@ -72,11 +72,10 @@ export class ApplicationPace {
 
   #judge(now: number): void {
     const best = Math.min(this.#best, this.#bestBefore, ADMISSION_LIMITS.bestAtMost);
-    const delay = best + ADMISSION_LIMITS.standingDelay;
-    if (this.#fastest > delay) {
+    if (this.#fastest > best + ADMISSION_LIMITS.standingDelay) {
       this.#standing++;
       if (this.#standing > ADMISSION_LIMITS.standingWindows) {
-        this.#allowFewer(now, delay);
+        this.#allowFewer(now, best + ADMISSION_LIMITS.allowedDelay);
         this.#standing = 0;
       }
     } else {

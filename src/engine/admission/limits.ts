@@ -11,7 +11,7 @@ export const ADMISSION_LIMITS = {
    * Requests a second that are told they are too many, of all sources; the rest get silence. Who is told does not send again:
    * an answer saves up to ten copies.
    */
-  answersPerSecond: 5_000,
+  answersPerSecond: 20_000,
   /** Bytes of a request in which its headers must end to be judged by its first look. */
   firstLook: 4_096,
   /** What an application may have unanswered at first, and at least, whatever its answers take. */
@@ -23,8 +23,10 @@ export const ADMISSION_LIMITS = {
   paceWindow: 100,
   /** How much longer than its best an application's fastest answer may take before it counts as too busy. */
   standingDelay: 400,
+  /** How much longer it may take on average then: less than T1, after which clients send again. */
+  allowedDelay: 250,
   /** How many judgements in a row must find that before anything is done: a pause is no queue. */
-  standingWindows: 5,
+  standingWindows: 3,
   /** The best time of an application is never taken to be more than this. */
   bestAtMost: 2_000,
   /** The best time is that of the last one or two of these. */
