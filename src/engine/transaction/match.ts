@@ -1,3 +1,4 @@
+import { sourceKey } from '../admission/source-key.ts';
 import { splitList } from '../message/split-list.ts';
 import type { SipHeaders, SipRequest } from '../message/sip-message.ts';
 import type { Via } from '../message/via.ts';
@@ -29,6 +30,9 @@ export function otherCancelledKeys(cancelledKey: string): string[] {
  * the method agree; ACK counts as INVITE. Without the magic cookie the branch proves nothing (RFC 2543): then
  * Request-URI, From tag, Call-ID, CSeq number and the whole top Via must agree. The To tag, which an ACK takes from
  * the response and an INVITE lacks, is left out.
+ *
+ * Threat: a stranger who guesses branch and sent-by cancels the call of another, or sends first what another is about to,
+ * which would then pass for a copy. So the source, as `received` has it by then (§18.2.1), has to agree as well.
  */
 export function transactionKey(request: SipRequest, via: Via): TransactionKey {
   const method = request.method === 'ACK' ? 'INVITE' : request.method;
@@ -41,7 +45,8 @@ export function transactionKey(request: SipRequest, via: Via): TransactionKey {
 
 function identityOf({ headers, uri }: SipRequest, via: Via): string {
   const branch = via.params.get('branch') ?? '';
-  const sentBy = `${via.host.toLowerCase()}:${via.port ?? ''}`;
+  const source = sourceKey(via.params.get('received') ?? via.host);
+  const sentBy = `${via.host.toLowerCase()}:${via.port ?? ''}:${source}`;
   if (branch.length > MAGIC_COOKIE.length && branch.startsWith(MAGIC_COOKIE)) return flat(branch, sentBy);
   const from = tagOf(headers.get('From'));
   const sequence = sequenceText(headers.get('CSeq'));

@@ -44,6 +44,14 @@ describe('transaction matching (RFC 3261 §17.2.3)', () => {
     expect(keyOf(request('MESSAGE', { via: otherBranch })).key).to.not.equal(key);
   });
 
+  it('stranger: what comes from elsewhere is no copy, whatever branch and sent-by it says', () => {
+    const from = (address: string): string =>
+      keyOf(request('MESSAGE', { via: `SIP/2.0/UDP phone.test;branch=z9hG4bK1;received=${address}` })).key;
+    expect(from('192.0.2.1')).to.equal(from('192.0.2.1')).and.not.equal(from('203.0.113.9'));
+    // A phone may change the rest of its IPv6 address at any time (RFC 8981).
+    expect(from('2001:db8::1')).to.equal(from('2001:db8::2')).and.not.equal(from('2001:db9::1'));
+  });
+
   it('takes the top one of Vias that share a field', () => {
     const via = 'SIP/2.0/UDP 192.0.2.1:5062;branch=z9hG4bKabc, SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKzzz';
     expect(keyOf(request('MESSAGE', { via })).key).to.equal(keyOf(request('MESSAGE')).key);

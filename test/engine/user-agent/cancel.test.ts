@@ -48,6 +48,15 @@ describe('CANCEL (RFC 3261 §9)', () => {
       if (terminated !== undefined) ack(terminated);
     });
 
+    it('stranger: who sends its CANCEL from elsewhere cancels nothing', () => {
+      const stranger = engine.peer(5071, 'udp', '203.0.113.9');
+      stranger.send(peer.request('CANCEL', parts));
+      expect(stranger.news()).to.deep.equal(['481 CANCEL']);
+      expect(peer.news()).to.deep.equal([]);
+      app.reply(invite, 486);
+      ack(peer.taken('486 INVITE'));
+    });
+
     it('while it rings: the 487 has the tag of the 180', () => {
       app.reply(invite, 180);
       cancel();

@@ -327,8 +327,8 @@ export class PaperEngine {
     return `w${(this.#words++).toString(36)}`;
   }
 
-  peer(port: number, protocol: 'udp' | 'tcp' = 'udp'): PaperPeer {
-    const peer = new PaperPeer(this, { protocol, address: '192.0.2.7', port });
+  peer(port: number, protocol: 'udp' | 'tcp' = 'udp', address = '192.0.2.7'): PaperPeer {
+    const peer = new PaperPeer(this, { protocol, address, port });
     this.#peers.set(keyOf(peer.endpoint), peer);
     return peer;
   }
