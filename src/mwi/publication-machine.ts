@@ -22,7 +22,7 @@ import { NOTHING_REMEMBERED } from './publication-memory.ts';
  *            └───────────────────────────────┘ └──────────┘
  *
  *   In every state:  423                      → same state, at once with Min-Expires
- *                    408, 5xx, unanswered     → same state, after back-off or Retry-After
+ *                    408, 482, 5xx, no answer  → same state, after back-off or Retry-After
  *                    any other 3xx, 4xx, 6xx  → same state, after five minutes: somebody has to look
  *                    nobody there             → no tag, after five minutes: phones notified without a presence server
  */
@@ -215,7 +215,9 @@ function rejected(attempted: Attempted, response: Rejection): Settlement {
   if (status === 412 && isConditional) return staleTag(attempted);
   if (status === 423) return tooBrief(attempted, response);
   if (status === 500 && isConditional) return tagError(attempted, response);
-  if (status === 408 || (status >= 500 && status < 600)) return tryAgain(attempted, response);
+  // RFC 3261 §8.2.2.2: 482 is for a copy that came by another way; what became of the one before it is not known.
+  const isUnknown = status === 408 || status === 482;
+  if (isUnknown || (status >= 500 && status < 600)) return tryAgain(attempted, response);
   return stopped(attempted, response);
 }
 

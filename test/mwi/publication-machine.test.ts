@@ -221,7 +221,7 @@ describe('publication machine: other failures', () => {
     }
   });
 
-  for (const response of [lost, no(408), no(503), no(500), no(504)]) {
+  for (const response of [lost, no(408), no(482), no(503), no(500), no(504)]) {
     const name = response.kind === 'rejected' ? String(response.status) : response.kind;
     it(`${name} backs off, longer each time, with jitter, up to a ceiling`, () => {
       const delay = (failures: number, fraction: number): number =>
