@@ -68,6 +68,26 @@ describe('the engine under drachtio-srf', () => {
     expect(request?.get('Content-Length')).to.equal(String(Buffer.byteLength('Hello 🙂')));
   });
 
+  it('disguised headers: names written with escapes, which a proxy lets pass, name nobody to the application', async () => {
+    const seen: SrfRequest[] = [];
+    await application({
+      MESSAGE: (request, response) => {
+        seen.push(request);
+        response.send(202);
+      },
+    });
+    const bob = await peer();
+    const text = rawRequest({ method: 'MESSAGE', uri: 'sip:alice@example.test', client: bob }).toString();
+    const disguised = ['%46rom', 'f%72om', '%66', '%50-Asserted-Identity', '%u0052eferred-by', 'X-%46rom'];
+    const [startLine = '', ...rest] = text.split('\r\n');
+    bob.send(
+      [startLine, ...disguised.map((name) => `${name}: <sip:boss@example.test>`), ...rest].join('\r\n'),
+    );
+    await bob.nextMessage(isResponse(202, 'MESSAGE'));
+    expect(seen[0]?.get('From')).to.match(/^<sip:caller@[^,]*;tag=[^,]*$/);
+    for (const name of ['P-Asserted-Identity', 'Referred-By']) expect(seen[0]?.get(name)).to.equal(undefined);
+  });
+
   for (const protocol of ['udp', 'tcp'] as const) {
     describe(`over ${protocol}`, () => {
       /** A call that an application has answered, and the peer acknowledged. */
