@@ -22,7 +22,7 @@ import { NOTHING_REMEMBERED } from './publication-memory.ts';
  *            └───────────────────────────────┘ └──────────┘
  *
  *   In every state:  423                      → same state, at once with Min-Expires
- *                    408, 482, 5xx, no answer  → same state, after back-off or Retry-After
+ *                    408, 482, 5xx, no answer → same state, after back-off or Retry-After
  *                    any other 3xx, 4xx, 6xx  → same state, after five minutes: somebody has to look
  *                    nobody there             → no tag, after five minutes: phones notified without a presence server
  */

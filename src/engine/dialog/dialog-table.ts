@@ -55,6 +55,8 @@ export class DialogTable {
       unacknowledged: undefined,
       inviting: false,
       invited: undefined,
+      offering: undefined,
+      updated: undefined,
       parting: undefined,
       lapsesAt: 0,
       lapse: undefined,

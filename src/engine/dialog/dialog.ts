@@ -27,6 +27,10 @@ export interface Dialog {
   inviting: boolean;
   /** An INVITE of the peer is in progress; answers it when the dialog ends before the application does. */
   invited: { readonly refuse: (status: number) => void } | undefined;
+  /** Our UPDATE with an offer that has no answer yet. */
+  offering: object | undefined;
+  /** An UPDATE of the peer that has no answer yet. */
+  updated: object | undefined;
   /** Our BYE, which waits for the ACK to our 2xx: sends it, or says that there is no dialog to send it in any more. */
   parting: { readonly go: () => void; readonly drop: () => void } | undefined;
   /** Milliseconds since the Unix epoch. */

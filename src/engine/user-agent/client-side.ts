@@ -19,7 +19,7 @@ import { EndingCalls, GONE } from './ending-calls.ts';
 import type { Farewells } from './farewells.ts';
 import type { HeldNotifies } from './held-notifies.ts';
 import {
-  awaitAcknowledgement,
+  dueAcknowledgement,
   journeyInDialog,
   repeatAcknowledgement,
   sendAcknowledgement,
@@ -118,7 +118,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
       this.#forgetOutside(outgoing);
       return;
     }
-    if (method === 'INVITE') dialog.inviting = false;
+    this.#forgetInDialog(outgoing, dialog);
     // A challenged request is sent again, in the same dialog.
     if (response.status === 401 || response.status === 407) return;
     if (method === 'BYE' || endsSubscription(dialog, outgoing.request))
@@ -170,7 +170,8 @@ export class ClientSide implements ResponseJudge, AskingSide {
       dialog.state = next.state;
       if (method === 'INVITE') dialog.inviting = true;
       const journey = journeyInDialog({ method, next, fallback: dialog.flow, fields, body: message.body });
-      this.#launch(application, method, journey, command, dialog);
+      const outgoing = this.#launch(application, method, journey, command, dialog);
+      if (method === 'UPDATE' && message.body.length > 0) dialog.offering = outgoing;
     };
     if (method !== 'BYE' || dialog.accepted === undefined) {
       go();
@@ -187,7 +188,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
     journey: Journey,
     command?: SipCommand,
     dialog?: Dialog,
-  ): void {
+  ): OutgoingRequest {
     const order = { method, journey, application, command, ...(dialog === undefined ? {} : { dialog }) };
     const outgoing = new OutgoingRequest(order, this.#surroundings, this);
     this.#waiting.set(outgoing.id, outgoing);
@@ -200,10 +201,17 @@ export class ClientSide implements ResponseJudge, AskingSide {
       },
       (reason: unknown) => {
         this.#waiting.delete(outgoing.id);
-        if (method === 'INVITE' && dialog !== undefined) dialog.inviting = false;
+        if (dialog !== undefined) this.#forgetInDialog(outgoing, dialog);
         if (command !== undefined) application.fail(command, describeError(reason));
       },
     );
+    return outgoing;
+  }
+
+  /** It is not under way in its dialog any more. */
+  #forgetInDialog(outgoing: OutgoingRequest, dialog: Dialog): void {
+    if (outgoing.order.method === 'INVITE') dialog.inviting = false;
+    if (dialog.offering === outgoing) dialog.offering = undefined;
   }
 
   #forgetOutside(outgoing: OutgoingRequest): void {
@@ -293,7 +301,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
       state,
       idle: method === 'INVITE' ? DIALOG_LIMITS.inviteIdle : subscriptionLifetime(request, response),
     });
-    if (method === 'INVITE') awaitAcknowledgement(dialog, request);
+    if (method === 'INVITE') dialog.unacknowledged = dueAcknowledgement(request);
     return dialog;
   }
 
@@ -303,12 +311,16 @@ export class ClientSide implements ResponseJudge, AskingSide {
     const { request } = outgoing;
     const { status } = response;
     if (status >= 200 && status < 300 && request !== undefined) {
+      if (method === 'INVITE' && !dialogs.has(dialog)) {
+        this.#ending.acknowledge(outgoing, dialog.state, dialog.flow);
+        return outgoing.settled ? 'silent' : dialog;
+      }
       if (method === 'INVITE' && outgoing.settled) {
         repeatAcknowledgement(dialog, request);
         return 'silent';
       }
       dialog.state = afterResponse(dialog.state, method, response);
-      if (method === 'INVITE') awaitAcknowledgement(dialog, request);
+      if (method === 'INVITE') dialog.unacknowledged = dueAcknowledgement(request);
       if (dialogs.has(dialog)) {
         if (dialog.kind === 'INVITE') dialogs.keep(dialog, DIALOG_LIMITS.inviteIdle);
         else if (method === 'SUBSCRIBE') dialogs.keep(dialog, subscriptionLifetime(request, response));

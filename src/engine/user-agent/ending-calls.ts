@@ -9,7 +9,7 @@ import type { Flow } from '../transport/transport.ts';
 import type { ApplicationFields } from './application-fields.ts';
 import type { Journey } from './departures.ts';
 import type { Farewells } from './farewells.ts';
-import { journeyInDialog, sendAcknowledgement } from './in-dialog.ts';
+import { dueAcknowledgement, journeyInDialog, sendAcknowledgement } from './in-dialog.ts';
 import type { OutgoingRequest } from './outgoing-request.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -17,12 +17,12 @@ import type { Surroundings } from './surroundings.ts';
 export class EndingCalls {
   readonly #surroundings: Surroundings;
   readonly #farewells: Farewells;
-  readonly #sendBye: (application: Application, journey: Journey) => void;
+  readonly #sendBye: (application: Application, journey: Journey) => unknown;
 
   constructor(
     surroundings: Surroundings,
     farewells: Farewells,
-    sendBye: (application: Application, journey: Journey) => void,
+    sendBye: (application: Application, journey: Journey) => unknown,
   ) {
     this.#surroundings = surroundings;
     this.#farewells = farewells;
@@ -59,37 +59,51 @@ export class EndingCalls {
     }
     const { unacknowledged } = dialog;
     dialogs.close(dialog);
-    this.#farewells.say(() => void this.#sayBye(dialog, unacknowledged?.sequence));
+    this.#farewells.say(() => void this.#sayBye(dialog, unacknowledged));
   }
 
-  /** @param unacknowledged CSeq number of the INVITE whose 2xx nobody acknowledged yet */
-  async #sayBye({ state, flow, owner }: Dialog, unacknowledged?: number): Promise<void> {
+  /** @param unacknowledged of the INVITE whose 2xx nobody acknowledged yet */
+  async #sayBye({ state, flow, owner }: Dialog, unacknowledged?: Dialog['unacknowledged']): Promise<void> {
     if (unacknowledged !== undefined) {
-      await sendAcknowledgement(this.#surroundings, state, unacknowledged, { fallback: flow });
+      const { sequence, credentials } = unacknowledged;
+      const fields: ApplicationFields = { settable: new Map(), others: credentials };
+      await sendAcknowledgement(this.#surroundings, state, sequence, { fallback: flow, fields });
     }
     const next = nextRequest(state, 'BYE');
     const fields: ApplicationFields = { settable: new Map(), others: GONE };
     this.#sendBye(owner, journeyInDialog({ method: 'BYE', next, fallback: flow, fields }));
   }
 
-  /** RFC 3261 §13.2.2.4: every 2xx is acknowledged each time it comes; who is not wanted gets one BYE. */
+  /** A callee nobody waits for took the call: it is acknowledged, and gets one BYE. */
   putDown(outgoing: OutgoingRequest, state: DialogState, fallback: Flow): void {
-    const { forks, order } = outgoing;
+    this.acknowledge(outgoing, state, fallback, () => {
+      const next = nextRequest(state, 'BYE');
+      this.#sendBye(outgoing.order.application, journeyInDialog({ method: 'BYE', next, fallback }));
+    });
+  }
+
+  /**
+   * RFC 3261 §13.2.2.4: every 2xx is acknowledged each time it comes, also that to an INVITE in a call that is over.
+   * @param once what is done besides, the first time
+   */
+  acknowledge(outgoing: OutgoingRequest, state: DialogState, fallback: Flow, once?: () => void): void {
+    const { forks, request } = outgoing;
     const again = forks.get(state.remoteTag);
     if (again !== undefined) {
       again();
       return;
     }
-    if (forks.size >= DIALOG_LIMITS.forks) return;
+    if (request === undefined || forks.size >= DIALOG_LIMITS.forks) return;
     forks.set(state.remoteTag, () => undefined);
-    const acknowledged = sendAcknowledgement(this.#surroundings, state, state.localSequence, { fallback });
+    const { sequence, credentials } = dueAcknowledgement(request);
+    const fields: ApplicationFields = { settable: new Map(), others: credentials };
+    const acknowledged = sendAcknowledgement(this.#surroundings, state, sequence, { fallback, fields });
     void acknowledged.then((departure) => {
       if (departure !== undefined) {
         const { bytes, flow } = departure;
         forks.set(state.remoteTag, () => void flow.send(bytes).catch(() => undefined));
       }
-      const next = nextRequest(state, 'BYE');
-      this.#sendBye(order.application, journeyInDialog({ method: 'BYE', next, fallback }));
+      once?.();
     });
   }
 }

@@ -38,10 +38,10 @@ export function journeyInDialog({ method, next, fallback, fields, body }: InDial
 /** Headers an ACK repeats of its INVITE, for the proxies that asked for them (RFC 3261 §22.3). */
 const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization']);
 
-/** A 2xx to our INVITE came; an ACK is due. */
-export function awaitAcknowledgement(dialog: Dialog, invite: SipRequest): void {
+/** What the ACK to a 2xx repeats of our INVITE. */
+export function dueAcknowledgement(invite: SipRequest): NonNullable<Dialog['unacknowledged']> {
   const credentials = [...invite.headers.entries()].filter(([name]) => CREDENTIALS.has(name.toLowerCase()));
-  dialog.unacknowledged = { sequence: sequenceOf(invite), credentials };
+  return { sequence: sequenceOf(invite), credentials };
 }
 
 /** That 2xx came again: its ACK was lost, or is still to come. */

@@ -17,6 +17,7 @@ import type { AskingSide } from './asking-side.ts';
 import { AcceptedCalls, partNow } from './accepted-calls.ts';
 import type { Arrival } from './arrival.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
+import { crossing } from './crossing.ts';
 import { EarlyDialogs } from './early-dialogs.ts';
 import type { Farewells } from './farewells.ts';
 import type { HeldNotifies } from './held-notifies.ts';
@@ -158,6 +159,7 @@ export class ServerSide implements AnswerJudge {
     }
     if (dialog === undefined) return;
     if (request.method === 'INVITE') dialog.invited = undefined;
+    if (dialog.updated === incoming) dialog.updated = undefined;
     const { formerTarget } = incoming;
     if ((status === 0 || status >= 300) && formerTarget !== undefined) {
       dialog.state = refusedRefresh(dialog.state, request, formerTarget);
@@ -254,13 +256,10 @@ export class ServerSide implements AnswerJudge {
       this.#refusals.refuse(arrival, objection.status, objection.headers);
       return;
     }
-    // RFC 3261 §14.2: one INVITE at a time; crossing ones are both put off.
-    if (method === 'INVITE' && dialog.inviting) {
-      this.#refusals.refuseFor(arrival, 491);
-      return;
-    }
-    if (method === 'INVITE' && dialog.invited !== undefined) {
-      this.#refusals.refuseFor(arrival, 500, this.#refusals.retrySoon(arrival));
+    const crossed = crossing(dialog, request);
+    if (crossed !== undefined) {
+      const headers = crossed === 500 ? this.#refusals.retrySoon(arrival) : [];
+      this.#refusals.refuseFor(arrival, crossed, headers);
       return;
     }
     const formerTarget = dialog.state.remoteTarget;
@@ -306,6 +305,7 @@ export class ServerSide implements AnswerJudge {
       if (dialog === undefined) this.#early.begin(incoming);
       else dialog.invited = incoming;
     }
+    if (request.method === 'UPDATE' && dialog !== undefined) dialog.updated = incoming;
     this.#requests.add();
     transaction.start();
     incoming.show();

@@ -98,7 +98,7 @@ export class PaperPeer {
       `CSeq: ${parts.cseq ?? 1} ${method}`,
       `Contact: <${this.uri}>`,
       ...(parts.headers ?? []),
-      'Content-Length: 0\r\n\r\n',
+      `Content-Length: ${(parts.body ?? '').length}\r\n\r\n${parts.body ?? ''}`,
     ].join('\r\n');
   }
 
@@ -158,6 +158,8 @@ export interface RequestParts {
   readonly callId?: string;
   readonly cseq?: number;
   readonly headers?: readonly string[];
+  /** ASCII. */
+  readonly body?: string;
 }
 
 /** One frame an application got. */
