@@ -2,7 +2,7 @@
 MAKEFLAGS += --jobs=2 --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test .checked .tested bench fuzz reference transcript lint format peers clean
+.PHONY: help run demo test .checked .tested bench fuzz soak reference transcript lint format peers clean
 
 # A Node that came with its C headers compiles better-sqlite3 against those instead of fetching others.
 NODE_PREFIX := $(shell node -p 'path.resolve(process.execPath, "../..")')

@@ -17,6 +17,7 @@ import type { ListenAddress, ListenProtocol, TlsSettings } from './transport/tra
 import type { ReturnedRequests } from './user-agent/surroundings.ts';
 import type { BinaryBodies } from './user-agent/upward.ts';
 
+/** What an engine is started with. `listen` and `secret` have no default. */
 export interface EngineOptions {
   /**
    * Where SIP is spoken: `udp:127.0.0.1:5060`, `tls:[::1]:5061`, or the same taken apart. Port 0 takes any free one.

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import type { Logger } from '../../core/logger.ts';
 import type { Gauge, Metrics } from '../../core/metrics.ts';
 import { Application } from './application.ts';
 import type { ApplicationOwner } from './application.ts';
@@ -30,12 +29,7 @@ export class ControlServer {
   #listening = (): string => '';
   #bound = (): string => '';
 
-  constructor(
-    owner: Omit<ApplicationOwner, 'listening' | 'bound'> & {
-      readonly logger: Logger;
-      readonly metrics: Metrics;
-    },
-  ) {
+  constructor(owner: Omit<ApplicationOwner, 'listening' | 'bound'> & { readonly metrics: Metrics }) {
     this.#owner = owner;
     this.#connected = owner.metrics.gauge('engine_applications', 'Applications on the control port');
   }

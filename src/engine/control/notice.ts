@@ -69,7 +69,7 @@ let shownAt = -1;
 let shown = '';
 
 /** `hh:mm:ss.micros`, UTC. */
-export function timeOfDay(at: number): string {
+function timeOfDay(at: number): string {
   // Many messages share a millisecond.
   if (at !== shownAt) {
     shownAt = at;

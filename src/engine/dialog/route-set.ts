@@ -27,10 +27,11 @@ export function planRoute(target: string, routes: readonly string[]): PlannedRou
 }
 
 /** §8.1.2: a Request-URI that is `sips` is followed as if the hop it goes to were `sips` too. */
-export function securedLike(uri: string, nextHop: string): string {
+function securedLike(uri: string, nextHop: string): string {
   return /^sips:/i.test(uri) ? nextHop.replace(/^sip:/i, 'sips:') : nextHop;
 }
 
+/** RFC 3261 §19.1.1: whether the proxy of this URI finds its way by Route values. */
 export function isLooseRouter(uri: string): boolean {
   return parsed(uri)?.params.has('lr') === true;
 }

@@ -18,6 +18,7 @@ export interface Flaw {
   readonly reason: string;
 }
 
+/** What the first line says. */
 export type StartLine =
   | { readonly kind: 'request'; readonly method: string; readonly uri: string; readonly version: string }
   | { readonly kind: 'response'; readonly version: string; readonly status: number; readonly reason: string }

@@ -39,6 +39,7 @@ function read(displayName: string, uri = '', params = ''): NameAddress {
   return { displayName, uri: uri.trim(), params: parseParams(params) };
 }
 
+/** Writes one; a display name is quoted and its quotes and backslashes escaped (RFC 3261 §25.1). */
 export function formatNameAddress({ displayName, uri, params }: NameAddress): string {
   const name = displayName === '' ? '' : `"${displayName.replace(/["\\]/g, '\\$&')}" `;
   return `${name}<${uri}>${formatParams(params)}`;

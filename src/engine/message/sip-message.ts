@@ -107,4 +107,5 @@ export interface SipResponse {
   readonly body: Buffer;
 }
 
+/** RFC 3261 §7 */
 export type SipMessage = SipRequest | SipResponse;

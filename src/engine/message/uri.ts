@@ -73,6 +73,7 @@ export function parseParams(text: string): Map<string, string> {
   return params;
 }
 
+/** The reverse of {@link parseParams}. */
 export function formatParams(params: ReadonlyMap<string, string>): string {
   let text = '';
   for (const [name, value] of params) text += value === '' ? `;${name}` : `;${name}=${value}`;
@@ -85,6 +86,7 @@ export function formatHostPort(host: string, port?: number): string {
   return port === undefined ? shown : `${shown}:${port}`;
 }
 
+/** The reverse of {@link parseUri}. */
 export function formatUri(uri: SipUri): string {
   const user = uri.user === undefined ? '' : `${uri.user}@`;
   const headers = uri.headers === '' ? '' : `?${uri.headers}`;

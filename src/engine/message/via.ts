@@ -53,6 +53,7 @@ function areParams(text: string): boolean {
   return true;
 }
 
+/** The reverse of {@link parseVia}. */
 export function formatVia({ transport, host, port, params }: Via): string {
   return `SIP/2.0/${transport} ${formatHostPort(host, port)}${formatParams(params)}`;
 }

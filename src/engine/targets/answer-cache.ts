@@ -104,13 +104,14 @@ function recordsOf<T>({ records, error }: Kept<T>): readonly T[] {
 /** Asks a name service each question once while its answer holds; also remembers that there is none. */
 export class AnswerCache implements HostResolver {
   readonly #service: NameService;
+  /** Of the questions under way. */
+  readonly #timers = new Set<Timer>();
   readonly #addresses: Answers<string>;
   readonly #services: Answers<ServiceRecord>;
   readonly #pointers: Answers<PointerRecord>;
 
   constructor(service: NameService, clock: Clock) {
-    const timers = new Set<Timer>();
-    this.#timers = timers;
+    const timers = this.#timers;
     // What is under way as it closes leaves no timer behind.
     const own: Clock = {
       now: () => clock.now(),
@@ -133,8 +134,6 @@ export class AnswerCache implements HostResolver {
     this.#services = new Answers(own, (name) => service.services(name));
     this.#pointers = new Answers(own, (name) => service.pointers(name));
   }
-
-  readonly #timers: Set<Timer>;
 
   addresses(host: string): Promise<readonly string[]> {
     return this.#addresses.of(host);

@@ -19,7 +19,7 @@ export interface PointerRecord {
   readonly replacement: string;
 }
 
-/** The questions put to DNS, for tests to answer. All reject when there is no such record. */
+/** The questions put to DNS, as `resolver` of `startEngine` may answer them. All reject when there is no such record. */
 export interface HostResolver {
   /** Addresses of both IP versions, in the order they should be tried. */
   addresses(host: string): Promise<readonly string[]>;

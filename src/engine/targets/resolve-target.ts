@@ -3,7 +3,7 @@ import { MailboxError } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
 import type { SipUri } from '../message/uri.ts';
 import { parseUri } from '../message/uri.ts';
-import { reach } from '../transport/addresses.ts';
+import { defaultPort, reach } from '../transport/addresses.ts';
 import type { Endpoint, Protocol, Target } from '../transport/transport.ts';
 import type { HostResolver } from './host-resolver.ts';
 import { TARGET_LIMITS } from './limits.ts';
@@ -24,10 +24,6 @@ export interface TargetSources {
   /** Where we listen: nothing is sent by another transport, nor to addresses none of these reaches. */
   readonly local: readonly Endpoint[];
 }
-
-/** RFC 3261 §19.1.2. */
-const DEFAULT_PORT = 5060;
-const DEFAULT_TLS_PORT = 5061;
 
 /** RFC 3263 §4.1: what may be looked up for a URI that does not say, in the order it is tried without NAPTR. */
 const ANY: readonly Protocol[] = ['udp', 'tcp', 'tls'];
@@ -62,7 +58,7 @@ export async function resolveTarget(target: SipUri | string, sources: TargetSour
   const domain = isIP(uri.host) === 0 ? { domain: uri.host.replace(/\.$/, '') } : {};
   if (isIP(name) !== 0) {
     const protocol = given ?? usualProtocol(spoken);
-    return [{ protocol, address: name, port: portOf(uri, protocol), ...domain }];
+    return [{ protocol, address: name, port: uri.port ?? defaultPort(protocol), ...domain }];
   }
   if ((given !== undefined && CONNECTED.includes(given)) || isNowhere(name)) {
     throw new UnresolvableTarget(`${name} is reached by its own connection alone`);
@@ -106,10 +102,6 @@ function usualProtocol(spoken: ReadonlySet<Protocol>): Protocol {
   return ANY.find((protocol) => spoken.has(protocol)) ?? 'udp';
 }
 
-function portOf({ port }: Pick<SipUri, 'port'>, protocol: Protocol): number {
-  return port ?? (protocol === 'tls' || protocol === 'wss' ? DEFAULT_TLS_PORT : DEFAULT_PORT);
-}
-
 /** RFC 3263 §4.1 and §4.2: transport and port, each with the name whose addresses are looked up. */
 async function hostsOf(
   uri: SipUri,
@@ -118,7 +110,11 @@ async function hostsOf(
   spoken: ReadonlySet<Protocol>,
   sources: TargetSources,
 ): Promise<readonly Host[]> {
-  const itself = (protocol: Protocol): Host => ({ protocol, name, port: portOf(uri, protocol) });
+  const itself = (protocol: Protocol): Host => ({
+    protocol,
+    name,
+    port: uri.port ?? defaultPort(protocol),
+  });
   if (uri.port !== undefined || isLocal(name)) return [itself(given ?? usualProtocol(spoken))];
   // §4.1: a transport that is given is not looked for; one that `sips` alone demands may be.
   if (!uri.params.has('transport')) {
@@ -150,7 +146,7 @@ async function byPointers(
   const found = await Promise.all(
     pointers.map(async (pointer): Promise<readonly Host[]> => {
       const { protocol, kind, name: to } = pointer;
-      if (kind === 'a') return [{ protocol, name: to, port: portOf({}, protocol) }];
+      if (kind === 'a') return [{ protocol, name: to, port: defaultPort(protocol) }];
       return (await servicesOf(to, protocol, sources)).hosts;
     }),
   );

@@ -8,6 +8,8 @@ export const TRANSACTION_LIMITS = {
   unanswered: 40_000,
   /** Client transactions alive. */
   client: 120_000,
+  /** INVITE: longest wait for a final response after the last provisional one, ms (RFC 3261 §16.6: more than 3 minutes). */
+  invitePatience: 300_000,
   /** Seconds in Retry-After when a bound is reached. */
   retryAfter: 5,
 } as const;

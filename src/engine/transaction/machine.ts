@@ -32,10 +32,13 @@ export interface AnyMachine {
   readonly steps: Readonly<Partial<Record<string, Readonly<Partial<Record<string, Step<string>>>>>>>;
 }
 
+/** Starts a timer; one that backs off is longer each time. */
 export const start = (timer: TimerName): Action => ({ kind: 'start', timer });
 /** Starts a timer that backs off at its longest. */
 export const startLongest = (timer: TimerName): Action => ({ kind: 'start', timer, round: Infinity });
+/** Cancels a timer, if it runs. */
 export const stop = (timer: TimerName): Action => ({ kind: 'stop', timer });
+/* The actions of one kind each: see {@link Action}. */
 export const send: Action = { kind: 'send' };
 export const sendTrying: Action = { kind: 'send-trying' };
 export const sendAck: Action = { kind: 'send-ack' };
@@ -43,6 +46,7 @@ export const pass: Action = { kind: 'pass' };
 export const reportTimeout: Action = { kind: 'report-timeout' };
 export const reportFailure: Action = { kind: 'report-failure' };
 
+/** A step to `to`, with what is done on the way. */
 export function step<State extends string>(to: State, ...does: Action[]): Step<State> {
   return { to, does };
 }

@@ -1,3 +1,5 @@
+import { TRANSACTION_LIMITS } from './limits.ts';
+
 /** The three round-trip estimates every SIP timer derives from (RFC 3261 §17.1.1.1), ms. T2 is not below T1. */
 export interface SipTimers {
   /** Estimate of the round-trip time. */
@@ -25,9 +27,6 @@ export interface TimerSetting {
   readonly reliable: boolean;
   readonly invite: boolean;
 }
-
-/** INVITE: longest wait for a final response after the last provisional one, ms (RFC 3261 §16.6: more than 3 minutes). */
-const INVITE_PATIENCE = 300_000;
 
 /**
  * A refused INVITE is waited for its retransmissions at least this long, whatever our own T1: the peer, whose timer H it
@@ -62,7 +61,7 @@ export function timerLength(
       return reliable ? 0 : t4;
     case 'C':
       // Both together are the 64*T1 after which the client of a non-INVITE request has given up.
-      return invite ? INVITE_PATIENCE : 64 * t1 - nonInviteTryingAfter(t1, t2);
+      return invite ? TRANSACTION_LIMITS.invitePatience : 64 * t1 - nonInviteTryingAfter(t1, t2);
     case 'T':
       return invite ? INVITE_TRYING_AFTER : nonInviteTryingAfter(t1, t2);
     case 'B':

@@ -12,6 +12,7 @@ import type { ResponsePath, ServerTransactionSurroundings } from './server-trans
 import { TimerLanes } from './timer-lanes.ts';
 import type { SipTimers } from './timers.ts';
 
+/** What a table of transactions works with. */
 export interface TransactionTableOptions {
   readonly clock: Clock;
   readonly timers: SipTimers;

@@ -1,3 +1,4 @@
+import { formatHostPort } from '../message/uri.ts';
 import type { Endpoint, HostPort, LocalEndpoint, Protocol } from './transport.ts';
 
 const MAPPED = '::ffff:';
@@ -19,13 +20,25 @@ export function withoutZone(address: string): string {
 }
 
 /** Whether nobody between can read what is sent. */
-export function isSecure({ protocol }: Endpoint): boolean {
+export function isSecure({ protocol }: Pick<Endpoint, 'protocol'>): boolean {
   return protocol === 'tls' || protocol === 'wss';
+}
+
+/** RFC 3261 §19.1.2: the port of a URI or Via that names none. */
+export function defaultPort(protocol: Protocol): number {
+  return isSecure({ protocol }) ? 5061 : 5060;
+}
+
+const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::', '']);
+
+/** Whether a listener there takes what comes to any address of this machine. */
+export function isWildcard(address: string): boolean {
+  return WILDCARDS.has(address);
 }
 
 /** `tls:[::1]:5061` */
 export function nameOf(protocol: Protocol, host: string, port: number): string {
-  return `${protocol}:${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `${protocol}:${formatHostPort(host, port)}`;
 }
 
 /** A listener as the system bound it. */
@@ -44,11 +57,10 @@ export function boundAt(
  */
 export function reach(local: Endpoint, target: Endpoint): number {
   if (local.protocol !== target.protocol) return 0;
-  const everywhere = local.address === '::' || local.address === '0.0.0.0';
   const sameVersion = local.address.includes(':') === target.address.includes(':');
   const least = local.protocol === 'udp' ? 0 : 1;
   if (!sameVersion) return local.address === '::' ? 1 : least;
-  if (everywhere) return 3;
+  if (isWildcard(local.address)) return 3;
   return isLoopback(local.address) === isLoopback(target.address) ? 4 : isLoopback(local.address) ? least : 2;
 }
 

@@ -23,6 +23,7 @@ export interface StreamSockets {
   close(): void;
 }
 
+/** TCP in the clear: there is nothing to prove, and a connection that is made is ready. */
 export const TCP_SOCKETS: StreamSockets = {
   protocol: 'tcp',
   verifiesNames: false,

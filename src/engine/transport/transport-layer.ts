@@ -21,6 +21,7 @@ import { WsTransport } from './ws-transport.ts';
 
 type Transport = UdpTransport | StreamTransport | WsTransport;
 
+/** What the transports are made of. */
 export interface TransportLayerOptions {
   readonly listen: readonly ListenAddress[];
   /** Needed for a TLS listener. */

@@ -25,6 +25,7 @@ export interface ListenAddress {
   readonly advertised?: HostPort;
 }
 
+/** A host as a URI or Via names it. */
 export interface HostPort {
   /** IPv6 without brackets. */
   readonly host: string;

@@ -3,9 +3,8 @@ import { isLooseRouter, uriOf } from '../dialog/route-set.ts';
 import type { SipRequest } from '../message/sip-message.ts';
 import type { SipUri } from '../message/uri.ts';
 import { parseUri } from '../message/uri.ts';
+import { defaultPort, isWildcard } from '../transport/addresses.ts';
 import type { LocalEndpoint } from '../transport/transport.ts';
-
-const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::', '']);
 
 /** What of a request's route is about us. */
 export class ArrivingRoute {
@@ -57,11 +56,11 @@ export class ArrivingRoute {
       return false;
     }
     const secure = uri.scheme === 'sips' || uri.params.get('transport')?.toLowerCase() === 'tls';
-    const port = uri.port ?? (secure ? 5061 : 5060);
+    const port = uri.port ?? defaultPort(secure ? 'tls' : 'udp');
     const host = (uri.params.get('maddr') ?? uri.host).replace(/^\[|\]$/g, '').toLowerCase();
     return this.#local().some(({ address, port: bound, advertised }) => {
       if (advertised?.port === port && advertised.host.toLowerCase() === host) return true;
-      return port === bound && (host === address || (WILDCARDS.has(address) && this.#interfaces.has(host)));
+      return port === bound && (host === address || (isWildcard(address) && this.#interfaces.has(host)));
     });
   }
 }

@@ -18,6 +18,7 @@ export interface Departure {
   readonly more: boolean;
 }
 
+/** A request to send, and by what way, before it is known which addresses that comes to. */
 export interface Journey {
   /** SIP URI of where the request is sent. */
   readonly nextHop: string;

@@ -1,9 +1,8 @@
-import { withoutZone } from '../transport/addresses.ts';
+import { formatHostPort } from '../message/uri.ts';
+import { isWildcard, withoutZone } from '../transport/addresses.ts';
 import type { Endpoint, HostPort, LocalEndpoint, Protocol } from '../transport/transport.ts';
 import type { Way } from './compose-request.ts';
 import { Networks } from './networks.ts';
-
-const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::', '']);
 
 /** Under which address peers reach us. */
 export class LocalAddresses {
@@ -64,9 +63,9 @@ export class LocalAddresses {
     if (advertised !== undefined && !this.#networks.isInside(remote.address, advertised.host)) {
       return advertised;
     }
-    if (!WILDCARDS.has(address)) return { host: address, port };
+    if (!isWildcard(address)) return { host: address, port };
     return {
-      host: WILDCARDS.has(local.address) ? this.#networks.towards(remote.address) : local.address,
+      host: isWildcard(local.address) ? this.#networks.towards(remote.address) : local.address,
       port,
     };
   }
@@ -89,10 +88,10 @@ function fitness({ address, port }: Endpoint, local: Endpoint): number {
   const samePort = port === local.port ? 10 : 0;
   if (address === local.address) return samePort + 4;
   const sameVersion = address.includes(':') === local.address.includes(':');
-  if (WILDCARDS.has(address)) return samePort + (sameVersion ? 3 : address === '0.0.0.0' ? 0 : 2);
+  if (isWildcard(address)) return samePort + (sameVersion ? 3 : address === '0.0.0.0' ? 0 : 2);
   return samePort + (sameVersion ? 1 : 0);
 }
 
 function hostPortOf(host: string, port: number): string {
-  return host.includes(':') ? `[${withoutZone(host)}]:${port}` : `${host}:${port}`;
+  return formatHostPort(withoutZone(host), port);
 }

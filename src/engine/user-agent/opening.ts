@@ -1,10 +1,6 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { ReceivedMessage } from '../transport/transport.ts';
-
-/** Requests held at one time; one more is dropped, and sent again by its client. */
-const MOST_HELD = 1_000;
-/** How often it is looked whether an application is there, ms. */
-const LOOK = 10;
+import { ANSWERING_LIMITS } from './limits.ts';
 
 /**
  * Keeps the requests that come after the ports are open and before the application is at work, so that a restart is no
@@ -36,7 +32,7 @@ export class Opening {
   /** Whether the request is kept for later. */
   holds(received: ReceivedMessage): boolean {
     if (this.#open) return false;
-    if (this.#held.length < MOST_HELD) this.#held.push(received);
+    if (this.#held.length < ANSWERING_LIMITS.held) this.#held.push(received);
     return true;
   }
 
@@ -47,7 +43,7 @@ export class Opening {
 
   /** An application tells what it serves verb by verb: once the first is known, the others have one more look's time. */
   #look(until: number, servedBefore: boolean): void {
-    this.#timer = this.#clock.after(LOOK, () => {
+    this.#timer = this.#clock.after(ANSWERING_LIMITS.lookForApplication, () => {
       const served = this.#isServed();
       if (!(served && servedBefore) && this.#clock.now() < until) {
         this.#look(until, served);

@@ -1,19 +1,18 @@
 import type { Timer } from '../../core/clock.ts';
-import type { Application, SipCommand } from '../control/application.ts';
-import { messageLine, requestSentLine } from '../control/notice.ts';
 import type { Dialog } from '../dialog/dialog.ts';
-import { serializeMessage } from '../message/serialize-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { cancellationOf } from '../transaction/client-transaction.ts';
 import { responseTo } from '../transaction/response-to.ts';
 import { Attempt } from './attempt.ts';
 import type { AttemptJudge } from './attempt.ts';
-import type { Departure, Impasse, Journey, Outcome } from './departures.ts';
+import type { Departure, Impasse, Outcome } from './departures.ts';
 import { departures, undeliverable } from './departures.ts';
 import { SENDING_LIMITS } from './limits.ts';
+import type { Order } from './order.ts';
+import { RequestNotices } from './request-notices.ts';
 import { retryAfterOf } from './retry-after.ts';
+import { SilenceWatch } from './silence-watch.ts';
 import type { Surroundings } from './surroundings.ts';
-import { shownToApplication } from './upward.ts';
 
 /** What becomes of responses, apart from being shown to the application. */
 export interface ResponseJudge {
@@ -23,17 +22,6 @@ export interface ResponseJudge {
   judge(outgoing: OutgoingRequest, response: SipResponse): Dialog | 'silent' | undefined;
   /** The final response was shown; told of every request, once. */
   finished(outgoing: OutgoingRequest, response: SipResponse): void;
-}
-
-/** A request an application wants sent. */
-export interface Order {
-  readonly method: string;
-  readonly journey: Journey;
-  readonly application: Application;
-  /** Undefined for a request the engine sends of itself: nobody is told of it. */
-  readonly command: SipCommand | undefined;
-  /** The dialog it is sent in. */
-  readonly dialog?: Dialog;
 }
 
 /**
@@ -54,6 +42,7 @@ export class OutgoingRequest implements AttemptJudge {
   readonly forks = new Map<string, () => void>();
   readonly #surroundings: Surroundings;
   readonly #judge: ResponseJudge;
+  readonly #notices: RequestNotices;
   readonly #ways: AsyncGenerator<Departure, Impasse, Outcome | undefined>;
   readonly #startedAt: number;
   /** In the order they were begun. */
@@ -74,9 +63,8 @@ export class OutgoingRequest implements AttemptJudge {
   /** Somebody may have it and has not said so. */
   #ambiguous = false;
   #pause: Timer | undefined;
-  #silence: Timer | undefined;
+  readonly #silence: SilenceWatch;
   #end: Timer | undefined;
-  #announced = false;
   #final = false;
   #closed = false;
   #cancel: 'none' | 'wanted' | 'sent' = 'none';
@@ -88,6 +76,8 @@ export class OutgoingRequest implements AttemptJudge {
     this.order = order;
     this.#surroundings = surroundings;
     this.#judge = judge;
+    this.#notices = new RequestNotices(this.id, order, surroundings);
+    this.#silence = new SilenceWatch(surroundings, (attempt) => this.#fellSilent(attempt));
     this.#startedAt = surroundings.clock.now();
     this.#ways = departures(surroundings, order.journey);
   }
@@ -126,12 +116,10 @@ export class OutgoingRequest implements AttemptJudge {
     if (this.#cancel === 'none') {
       this.#cancel = 'wanted';
       this.#cancelFields = fields;
-      this.#silence?.cancel();
+      this.#silence.end();
       for (const attempt of this.#attempts) if (attempt.proceeding) this.#sendCancel(attempt);
     }
-    const { journey } = this.order;
-    const invite = this.request ?? undeliverable(this.#surroundings, journey.compose);
-    return cancellationOf(invite, this.#cancelFields);
+    return cancellationOf(this.#asSent(), this.#cancelFields);
   }
 
   responded(attempt: Attempt, response: SipResponse): void {
@@ -171,26 +159,39 @@ export class OutgoingRequest implements AttemptJudge {
       if (this.order.method === 'INVITE') attempt.cancel();
       return;
     }
-    this.#silence?.cancel();
+    this.#silence.end();
     if (this.#cancel !== 'none') this.#sendCancel(attempt);
     this.#show(response, attempt);
   }
 
   /** A final response that may not be the last word. */
   #refused(attempt: Attempt, response: SipResponse): void {
-    if (attempt === this.#attempts.at(-1)) this.#silence?.cancel();
+    if (attempt === this.#attempts.at(-1)) this.#silence.end();
     if (this.#held === undefined || this.#held.response.status === 503) this.#held = { attempt, response };
     if (response.status === 503 && this.#cancel === 'none') {
       this.#moveOn('refused');
       return;
     }
-    // §8.2.2.2: 482 says that the copy that went before has come there as well; its own answer says more. Else an answer
-    // waits for who rings, and that of one we gave up for the one we went on to.
+    if (this.#cancel === 'none' && this.#mayBeBettered(attempt, response)) this.#conclude();
+    else this.#settle(attempt, response);
+  }
+
+  /**
+   * Whether a refusal waits for the answers of other ways (§16.7 step 6): for that of who rings, and of the one we went on to
+   * from this one. One that was silent is waited for where it may have had a text that would be sent again after this
+   * refusal, and where the copy that went before is what it complains of.
+   */
+  #mayBeBettered(attempt: Attempt, response: SipResponse): boolean {
     const others = this.#attempts.filter((each) => each !== attempt && !each.over);
     const last = this.#attempts.at(-1);
-    const waits = others.some((each) => response.status === 482 || each.answered || each === last);
-    if (waits && this.#cancel === 'none') this.#conclude();
-    else this.#settle(attempt, response);
+    const delivers = this.order.method === 'MESSAGE' && response.status !== 401 && response.status !== 407;
+    const waitsForAll = delivers || this.#isOfCopy(response);
+    return others.some((each) => waitsForAll || each.answered || each === last);
+  }
+
+  /** 482 (§8.2.2.2); within a dialog a CSeq number that came already is 500 (§12.2.2). */
+  #isOfCopy({ status }: SipResponse): boolean {
+    return status === 482 || (status === 500 && this.order.dialog !== undefined);
   }
 
   #moveOn(outcome: Outcome): void {
@@ -224,11 +225,11 @@ export class OutgoingRequest implements AttemptJudge {
       this.#retryAfter = found.value.retryAfter;
       // Those that were left to themselves are what is left.
       for (const attempt of this.#attempts) attempt.mute(false);
-      if (this.#announced || this.order.command === undefined) this.#conclude();
-      else this.#goNowhere();
+      if (this.#notices.due) this.#goNowhere();
+      else this.#conclude();
     } else if (this.#cancel !== 'none') {
       this.#exhausted = true;
-      this.#announce(found.value);
+      this.#notices.sent(found.value);
       this.#conclude();
     } else if (outcome === 'silent' && this.#attempts.some((each) => each.answered && !each.over)) {
       // Who was silent has spoken meanwhile.
@@ -240,41 +241,22 @@ export class OutgoingRequest implements AttemptJudge {
 
   #goNowhere(): void {
     const { clock } = this.#surroundings;
-    this.#announce(undefined);
+    this.#notices.sent(undefined);
     this.#pause = clock.after(SENDING_LIMITS.localResponsePause, () => this.#conclude());
   }
 
   #begin(departure: Departure): void {
-    const { clock, transactions, timers } = this.#surroundings;
+    const { clock, transactions } = this.#surroundings;
     for (const earlier of this.#attempts) earlier.mute(true);
     const attempt = new Attempt(departure, transactions, this);
     if (this.#attempts.length === 1)
       this.#end = clock.after(Math.max(0, this.#left()), () => this.#endsNow());
     this.#attempts.push(attempt);
     this.#current = attempt;
-    this.#announce(departure);
-    this.#silence?.cancel();
-    const { silenceRounds, suspectRounds } = SENDING_LIMITS;
-    if (departure.more && this.#left() > silenceRounds * timers.t1) {
-      this.#silence = clock.after(suspectRounds * timers.t1, () => this.#suspect(attempt));
-    }
+    this.#notices.sent(departure);
+    this.#silence.end();
+    if (departure.more && this.#left() > this.#silence.length) this.#silence.begin(attempt);
     attempt.start();
-  }
-
-  /** Nothing was heard of it so far. Over UDP its host may know that nothing will be. */
-  #suspect(attempt: Attempt): void {
-    const { clock, probes, timers } = this.#surroundings;
-    const { remote } = attempt.departure.flow;
-    const rest = (SENDING_LIMITS.silenceRounds - SENDING_LIMITS.suspectRounds) * timers.t1;
-    const silence = clock.after(rest, () => this.#fellSilent(attempt));
-    this.#silence = silence;
-    if (remote.protocol !== 'udp') return;
-    void probes.isRefused(remote).then((refused) => {
-      const waits = this.#silence === silence && !attempt.answered && !attempt.over;
-      if (!refused || !waits || this.#final || this.#closed || this.#cancel !== 'none') return;
-      silence.cancel();
-      this.#fellSilent(attempt);
-    });
   }
 
   #fellSilent(attempt: Attempt): void {
@@ -282,8 +264,9 @@ export class OutgoingRequest implements AttemptJudge {
     this.#surroundings.setbacks.failed(attempt.departure.flow.remote, { kind: 'unreachable' });
     const held = this.#held;
     // One that we gave up before has answered meanwhile.
-    if (held !== undefined && held.response.status !== 503) this.#settle(held.attempt, held.response);
-    else this.#moveOn('silent');
+    if (held === undefined || held.response.status === 503) this.#moveOn('silent');
+    else if (this.#mayBeBettered(held.attempt, held.response)) this.#conclude();
+    else this.#settle(held.attempt, held.response);
   }
 
   /** Several ways had their time. */
@@ -322,20 +305,8 @@ export class OutgoingRequest implements AttemptJudge {
     else if (attempt.proceeding) attempt.cancel();
   }
 
-  /** Tells the application what was sent, once. */
-  #announce(departure: Departure | undefined): void {
-    const { command, application, journey } = this.order;
-    if (this.#announced || command === undefined) return;
-    this.#announced = true;
-    const { clock, identifiers } = this.#surroundings;
-    const bytes = departure?.bytes ?? serializeMessage(undeliverable(this.#surroundings, journey.compose));
-    const passage = {
-      bytes: bytes.length,
-      peer: departure?.flow.remote,
-      at: clock.now(),
-      transactionId: this.id,
-    };
-    application.answer(command, requestSentLine(identifiers.next(), command.id, passage), bytes);
+  #asSent(): SipRequest {
+    return this.request ?? undeliverable(this.#surroundings, this.order.journey.compose);
   }
 
   #sendCancel(attempt: Attempt): void {
@@ -344,8 +315,7 @@ export class OutgoingRequest implements AttemptJudge {
   }
 
   #answerLocally(status: number): void {
-    const request = this.request ?? undeliverable(this.#surroundings, this.order.journey.compose);
-    const response = responseTo(request, status, '');
+    const response = responseTo(this.#asSent(), status, '');
     if (status === 503 && this.#retryAfter !== undefined) {
       response.headers.append('Retry-After', String(Math.ceil(this.#retryAfter / 1_000)));
     }
@@ -360,24 +330,15 @@ export class OutgoingRequest implements AttemptJudge {
     if (this.#final || (verdict === 'silent' && response.status < 200)) return;
     this.#final = response.status >= 200;
     if (this.#final) this.#stopTimers();
-    const { command, application } = this.order;
-    if (command !== undefined && verdict !== 'silent') {
-      const { clock, identifiers, binaryBodies } = this.#surroundings;
-      const bytes = shownToApplication(response, binaryBodies);
-      const passage = {
-        bytes: from === undefined ? 0 : bytes.length,
-        peer: from?.departure.flow.remote,
-        at: clock.now(),
-        transactionId: this.id,
-      };
-      application.notify(messageLine(identifiers.next(), passage, verdict?.id ?? ''), bytes);
+    if (verdict !== 'silent') {
+      this.#notices.answered(response, from?.departure.flow.remote, verdict?.id ?? '');
     }
     if (this.#final) this.#judge.finished(this, response);
   }
 
   #stopTimers(): void {
     this.#pause?.cancel();
-    this.#silence?.cancel();
+    this.#silence.end();
     this.#end?.cancel();
   }
 }

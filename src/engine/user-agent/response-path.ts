@@ -1,11 +1,9 @@
 import { isIP } from 'node:net';
 import type { Via } from '../message/via.ts';
 import type { ResponsePath } from '../transaction/server-transaction.ts';
+import { defaultPort } from '../transport/addresses.ts';
 import type { Flow, ReceivedMessage, Target, TransportLayer } from '../transport/transport.ts';
 import { isWebSocket } from '../transport/transport.ts';
-
-const DEFAULT_PORT = 5060;
-const DEFAULT_TLS_PORT = 5061;
 
 /** A response that goes to one place or nowhere. */
 class DirectPath implements ResponsePath {
@@ -60,7 +58,7 @@ export function responsePath(
   transport: TransportLayer,
 ): ResponsePath {
   if (isWebSocket(source)) return new DirectPath(flow);
-  const port = via.port ?? (source.protocol === 'tls' ? DEFAULT_TLS_PORT : DEFAULT_PORT);
+  const port = via.port ?? defaultPort(source.protocol);
   if (source.protocol !== 'udp') {
     // Over TLS whoever is there now has to be who asked.
     const domain = isIP(via.host) === 0 ? { domain: via.host } : {};

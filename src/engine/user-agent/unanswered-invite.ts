@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import { SENDING_LIMITS } from './limits.ts';
+import { TRANSACTION_LIMITS } from '../transaction/limits.ts';
+import { ANSWERING_LIMITS } from './limits.ts';
 
 /** What the clock brings about for an INVITE that waits for an application's final answer. */
 export interface InviteDue {
@@ -25,14 +26,14 @@ export class UnansweredInvite {
   begin(expires: string | undefined): void {
     const seconds = Number(/^\s*(\d{1,10})\s*$/.exec(expires ?? '')?.[1] ?? 0);
     // A longer one ends by timer C; 0 would ask for nothing at all.
-    if (seconds === 0 || seconds * 1_000 > SENDING_LIMITS.invitePatience) return;
+    if (seconds === 0 || seconds * 1_000 > TRANSACTION_LIMITS.invitePatience) return;
     this.#expiry = this.#clock.after(seconds * 1_000, () => this.#due.expired());
   }
 
   /** §13.3.1.1: a proxy on the way gives a call up that it hears nothing of for three minutes, so it rings each minute. */
   rang(): void {
     this.#ringing?.cancel();
-    this.#ringing = this.#clock.after(SENDING_LIMITS.ringAgain, () => {
+    this.#ringing = this.#clock.after(ANSWERING_LIMITS.ringAgain, () => {
       this.#due.ringAgain();
       this.rang();
     });
