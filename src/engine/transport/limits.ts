@@ -6,6 +6,10 @@ export const TRANSPORT_LIMITS = {
   udpQueued: 8 * 1024 * 1024,
   /** Open TCP or TLS connections of one listener, both ways together and those being made; one more is refused. */
   connections: 2_000,
+  /** Of these, what one source may have for itself; of more, some make room for others when there is none left. */
+  ownShare: 250,
+  /** Connections that are being made to one source at one time. */
+  connecting: 32,
   /** Bytes waiting for one peer that does not read; then its connection is closed. */
   queuedPerConnection: 2 * 1024 * 1024,
   /** With more than this waiting for a peer, no more is read from it until it has taken all. */

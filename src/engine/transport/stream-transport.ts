@@ -4,6 +4,8 @@ import { withDeadline } from '../../core/deadline.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Counter, Gauge } from '../../core/metrics.ts';
 import { boundAt, nameOf, unmapped } from './addresses.ts';
+import { Crowd } from './crowd.ts';
+import { Seats } from './seats.ts';
 import { StreamConnection } from './stream-connection.ts';
 import type { StreamSockets } from './stream-sockets.ts';
 import type { Endpoint, Flow, ListenAddress, LocalEndpoint, Target, TransportContext } from './transport.ts';
@@ -15,14 +17,12 @@ export class StreamTransport {
   readonly #sockets: StreamSockets;
   readonly #server: Server;
   readonly #context: TransportContext;
-  readonly #connections = new Set<StreamConnection>();
-  /** Of these, those that came and over which nothing was said yet, the longest there first. */
-  readonly #silent = new Set<StreamConnection>();
+  readonly #connections: Seats<StreamConnection>;
   /** The newest by remote address and port, and by the name it was made for. */
   readonly #byTarget = new Map<string, StreamConnection>();
   readonly #connecting = new Map<string, Promise<StreamConnection>>();
   /** Sockets of connections that are not made yet. */
-  readonly #unmade = new Set<Socket>();
+  readonly #unmade = new Crowd<Socket>();
   readonly #open: Gauge;
   readonly #refused: Counter;
   #closed = false;
@@ -41,6 +41,7 @@ export class StreamTransport {
     this.#sockets = sockets;
     this.#server = server;
     this.#context = context;
+    this.#connections = new Seats(context.limits);
     this.#open = context.metrics.gauge('sip_connections', 'SIP connections open, by listener', ['listener']);
     this.#refused = context.metrics.counter(
       'sip_connections_refused_total',
@@ -116,12 +117,13 @@ export class StreamTransport {
   async #connect(target: Target): Promise<StreamConnection> {
     if (this.#closed) throw new TransportError('the transport is closed');
     const { clock, limits, logger } = this.#context;
-    if (this.#isFull()) {
+    const { protocol, address, port } = target;
+    // Threat: one who is to be answered at a thousand ports of his, and takes no connection.
+    if (this.#unmade.countOf(address) >= limits.connecting || this.#isFull(address)) {
       throw new TransportError('no room for another connection');
     }
-    const { protocol, address, port } = target;
     const socket = this.#sockets.connect(target);
-    this.#unmade.add(socket);
+    this.#unmade.add(address, socket);
     // One that breaks in the moment it is made has nobody else who listens yet.
     socket.on('error', () => undefined);
     try {
@@ -132,13 +134,13 @@ export class StreamTransport {
       logger.info({ target, error: describeError(cause) }, 'SIP peer not reached');
       throw new TransportError(`cannot connect to ${nameOf(protocol, address, port)}`, { cause });
     } finally {
-      this.#unmade.delete(socket);
+      this.#unmade.delete(address, socket);
     }
     return this.#keep(socket, { protocol, address, port }, this.#keyOf(target));
   }
 
-  #admits({ remoteAddress }: Socket): boolean {
-    const full = this.#isFull();
+  #admits({ remoteAddress = '' }: Socket): boolean {
+    const full = this.#isFull(unmapped(remoteAddress));
     if (full && !this.#refusing) {
       this.#context.logger.warn(
         { from: remoteAddress, open: this.size },
@@ -151,33 +153,27 @@ export class StreamTransport {
   }
 
   #accept(socket: Socket): void {
-    const { remoteAddress, remotePort } = socket;
+    const { remoteAddress = '', remotePort } = socket;
+    const address = unmapped(remoteAddress);
     // Others may have come while a TLS handshake took its time.
-    const full = this.#isFull();
+    const full = this.#isFull(address);
     if (full) this.#refused.add();
-    if (full || this.#closed || remoteAddress === undefined || remotePort === undefined) {
+    if (full || this.#closed || address === '' || remotePort === undefined) {
       socket.destroy();
       return;
     }
-    const { protocol } = this.#sockets;
-    const came = this.#keep(socket, { protocol, address: unmapped(remoteAddress), port: remotePort });
-    this.#silent.add(came);
+    this.#keep(socket, { protocol: this.#sockets.protocol, address, port: remotePort });
   }
 
-  /** Threat: connections that say nothing take all there are. The one that has been silent longest makes room for another. */
-  #isFull(): boolean {
+  /** Whether there is no room for one more with `address`, though another would go for it. */
+  #isFull(address: string): boolean {
     if (this.size < this.#context.limits.connections) return false;
-    const [silent] = this.#silent;
-    if (silent === undefined) return true;
+    const leaving = this.#connections.whoGoesFor(address);
+    if (leaving === undefined) return true;
     this.#refused.add();
-    this.#forget(silent);
-    silent.close();
+    this.#connections.delete(leaving);
+    leaving.close();
     return false;
-  }
-
-  #forget(connection: StreamConnection): void {
-    this.#silent.delete(connection);
-    this.#connections.delete(connection);
   }
 
   #keep(socket: Socket, remote: Endpoint, madeFor?: string): StreamConnection {
@@ -188,14 +184,14 @@ export class StreamTransport {
       address: unmapped(socket.localAddress ?? this.local.address),
     };
     const connection = new StreamConnection(socket, { local, remote }, this.#context, {
-      onSpoken: (spoken) => this.#silent.delete(spoken),
+      onSpoken: (spoken) => this.#connections.spoke(spoken),
       onClosed: (closed) => {
-        this.#forget(closed);
+        this.#connections.delete(closed);
         for (const key of keys) if (this.#byTarget.get(key) === closed) this.#byTarget.delete(key);
         this.#count();
       },
     });
-    this.#connections.add(connection);
+    this.#connections.add(connection, madeFor === undefined);
     for (const key of keys) this.#byTarget.set(key, connection);
     this.#count();
     return connection;

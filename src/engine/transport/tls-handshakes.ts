@@ -1,20 +1,24 @@
 import type { Socket } from 'node:net';
 import type { Timer } from '../../core/clock.ts';
+import { unmapped } from './addresses.ts';
+import { Crowd } from './crowd.ts';
 import type { TransportContext } from './transport.ts';
 
 interface Handshake {
+  readonly address: string;
   readonly socket: Socket;
   readonly deadline: Timer;
 }
 
 /**
  * Connections whose TLS handshake is not done. Threat: a flood of such ones. Each has a deadline, and when there are too
- * many the one that has waited longest goes: who means it is done within two round trips.
+ * many the one that has waited longest goes, of the source that has most: who means it is done within two round trips.
  */
 export class TlsHandshakes {
   readonly #context: Pick<TransportContext, 'clock' | 'limits'>;
-  /** By both ends, the longest there first. */
+  /** By both ends. */
   readonly #unfinished = new Map<string, Handshake>();
+  readonly #crowd = new Crowd<Handshake>();
 
   constructor(context: Pick<TransportContext, 'clock' | 'limits'>) {
     this.#context = context;
@@ -24,27 +28,33 @@ export class TlsHandshakes {
     const { clock, limits } = this.#context;
     const key = endsOf(socket);
     const deadline = clock.after(limits.handshake, () => socket.destroy());
-    const handshake = { socket, deadline };
+    const handshake = { address: unmapped(socket.remoteAddress ?? ''), socket, deadline };
     this.#unfinished.set(key, handshake);
-    socket.once('close', () => {
-      deadline.cancel();
-      if (this.#unfinished.get(key) === handshake) this.#unfinished.delete(key);
-    });
-    if (this.#unfinished.size <= limits.handshakes) return;
-    const [oldest] = this.#unfinished.values();
-    oldest?.socket.destroy();
+    this.#crowd.add(handshake.address, handshake);
+    socket.once('close', () => this.#forget(key, handshake));
+    if (this.#crowd.size <= limits.handshakes) return;
+    const oldest = this.#crowd.oldestOfMost();
+    if (oldest === undefined) return;
+    this.#crowd.delete(oldest.address, oldest);
+    oldest.socket.destroy();
   }
 
   /** It is done, and the connection in other hands. @param socket the one for TLS over that which began */
   end(socket: Socket): void {
     const key = endsOf(socket);
-    this.#unfinished.get(key)?.deadline.cancel();
-    this.#unfinished.delete(key);
+    const handshake = this.#unfinished.get(key);
+    if (handshake !== undefined) this.#forget(key, handshake);
   }
 
   /** Ends all of them at once. */
   close(): void {
     for (const { socket } of this.#unfinished.values()) socket.destroy();
+  }
+
+  #forget(key: string, handshake: Handshake): void {
+    handshake.deadline.cancel();
+    this.#crowd.delete(handshake.address, handshake);
+    if (this.#unfinished.get(key) === handshake) this.#unfinished.delete(key);
   }
 }
 

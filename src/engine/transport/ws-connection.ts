@@ -8,6 +8,13 @@ import { TransportError } from './transport.ts';
 /** RFC 5626 §4.4.1. */
 const PING = '\r\n\r\n';
 
+/** Who keeps a connection. */
+export interface WsConnectionKeeper {
+  /** The first message came over it. */
+  onSpoken(connection: WsConnection): void;
+  onClosed(connection: WsConnection): void;
+}
+
 /**
  * A WebSocket client's connection that carries SIP. RFC 7118 §5: one SIP message is one WebSocket message, so that its
  * Content-Length may be left out.
@@ -20,12 +27,14 @@ export class WsConnection implements Flow {
   readonly #context: TransportContext;
   /** Runs until the first message: one who talks may be silent for long, its pings tell that it lives. */
   readonly #silence: Timer;
+  readonly #keeper: WsConnectionKeeper;
+  #spoken = false;
 
   constructor(
     stream: Duplex,
     ends: { readonly local: Endpoint; readonly remote: Endpoint },
     context: TransportContext,
-    onClosed: (connection: WsConnection) => void,
+    keeper: WsConnectionKeeper,
   ) {
     const { clock, events, limits } = context;
     this.local = ends.local;
@@ -33,11 +42,12 @@ export class WsConnection implements Flow {
     this.#stream = stream;
     this.#sender = new BoundedStream(stream, ends.remote, context);
     this.#context = context;
+    this.#keeper = keeper;
     this.#silence = clock.after(limits.idle, () => this.#sender.fail('nothing was said on the connection'));
     stream.on('data', (content: Buffer) => this.#receive(content));
     stream.on('close', () => {
       this.#silence.cancel();
-      onClosed(this);
+      keeper.onClosed(this);
       events.onFlowFailed(this, this.#sender.failure ?? new TransportError('the connection was closed'));
     });
   }
@@ -62,7 +72,11 @@ export class WsConnection implements Flow {
       if (content.toString('latin1') === PING) this.#sender.pong();
       return;
     }
-    this.#silence.cancel();
+    if (!this.#spoken) {
+      this.#spoken = true;
+      this.#silence.cancel();
+      this.#keeper.onSpoken(this);
+    }
     deliverDatagram(content, this, this.#context.events);
   }
 }

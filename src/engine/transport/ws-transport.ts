@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Counter, Gauge } from '../../core/metrics.ts';
 import { unmapped } from './addresses.ts';
+import { Seats } from './seats.ts';
 import type { AttachedAddress, Endpoint, Flow, StreamEnds, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
 import { WsConnection } from './ws-connection.ts';
@@ -10,7 +11,8 @@ export class WsTransport {
   readonly local: Endpoint;
   readonly #context: TransportContext;
   /** By remote address and port. */
-  readonly #connections = new Map<string, WsConnection>();
+  readonly #byRemote = new Map<string, WsConnection>();
+  readonly #connections: Seats<WsConnection>;
   readonly #open: Gauge;
   readonly #refused: Counter;
   #closed = false;
@@ -18,6 +20,7 @@ export class WsTransport {
   constructor({ protocol, host, port }: AttachedAddress, context: TransportContext) {
     this.local = { protocol, address: host, port };
     this.#context = context;
+    this.#connections = new Seats(context.limits);
     this.#open = context.metrics.gauge('sip_connections', 'SIP connections open, by listener', ['listener']);
     this.#refused = context.metrics.counter(
       'sip_connections_refused_total',
@@ -32,26 +35,40 @@ export class WsTransport {
 
   /** Serves a connection that came. */
   take(stream: Duplex, { address, port, localAddress }: StreamEnds): void {
-    const full = this.size >= this.#context.limits.connections;
-    if (full) this.#refused.add();
-    if (full || this.#closed) {
+    const remote: Endpoint = { protocol: this.local.protocol, address: unmapped(address), port };
+    if (this.#closed || !this.#hasRoom(remote.address)) {
       stream.destroy();
       return;
     }
-    const remote: Endpoint = { protocol: this.local.protocol, address: unmapped(address), port };
     const local: Endpoint = { ...this.local, address: unmapped(localAddress) };
     const key = keyOf(remote);
-    const connection = new WsConnection(stream, { local, remote }, this.#context, (closed) => {
-      if (this.#connections.get(key) === closed) this.#connections.delete(key);
-      this.#count();
+    const connection = new WsConnection(stream, { local, remote }, this.#context, {
+      onSpoken: (spoken) => this.#connections.spoke(spoken),
+      onClosed: (closed) => {
+        this.#connections.delete(closed);
+        if (this.#byRemote.get(key) === closed) this.#byRemote.delete(key);
+        this.#count();
+      },
     });
-    this.#connections.set(key, connection);
+    this.#connections.add(connection, true);
+    this.#byRemote.set(key, connection);
     this.#count();
+  }
+
+  /** Whether there is room for one more with `address`, or another goes for it. */
+  #hasRoom(address: string): boolean {
+    if (this.size < this.#context.limits.connections) return true;
+    this.#refused.add();
+    const leaving = this.#connections.whoGoesFor(address);
+    if (leaving === undefined) return false;
+    this.#connections.delete(leaving);
+    leaving.close();
+    return true;
   }
 
   /** The connection there is to `remote`. */
   openFlow(remote: Endpoint): Flow | undefined {
-    const connection = this.#connections.get(keyOf(remote));
+    const connection = this.#byRemote.get(keyOf(remote));
     return connection?.usable === true ? connection : undefined;
   }
 
@@ -66,7 +83,7 @@ export class WsTransport {
   /** Ends every connection at once; the listener is the caller's. */
   close(): Promise<void> {
     this.#closed = true;
-    for (const connection of this.#connections.values()) connection.close();
+    for (const connection of this.#connections) connection.close();
     return Promise.resolve();
   }
 

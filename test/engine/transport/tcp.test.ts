@@ -39,8 +39,9 @@ describe('SIP over TCP', () => {
     listening = await listen([TCP], limits);
   };
 
-  const call = async (): Promise<Peer> => {
-    const socket = connect(listening.at('tcp').port, '127.0.0.1');
+  /** @param from the peer's address */
+  const call = async (from = '127.0.0.1'): Promise<Peer> => {
+    const socket = connect({ port: listening.at('tcp').port, host: '127.0.0.1', localAddress: from });
     opened.push(socket);
     const peer = watch(socket);
     await once(socket, 'connect');
@@ -390,6 +391,47 @@ describe('SIP over TCP', () => {
     expect(silent.map(({ closed }) => closed())).to.deep.equal([true, true, true, false]);
     talker.socket.write(textMessage('c', VIA));
     await until('one more', () => listening.received.length === 3);
+  });
+
+  describe('one source that takes all connections', () => {
+    const talker = async (from: string): Promise<Peer> => {
+      const peer = await call(from);
+      const before = listening.received.length;
+      peer.socket.write(textMessage('a', VIA));
+      await until('the request or the end', () => listening.received.length > before || peer.closed());
+      return peer;
+    };
+    const states = (peers: readonly Peer[]): boolean[] => peers.map(({ closed }) => closed());
+
+    it('makes room for others, one by one, and gets no more', async () => {
+      await start({ connections: 5, ownShare: 2 });
+      const honest = await talker('127.0.0.3');
+      const taking: Peer[] = [];
+      for (let i = 0; i < 4; i++) taking.push(await talker('127.0.0.2'));
+      const another = await talker('127.0.0.4');
+      await until('room', () => states(taking).includes(true));
+      expect(states(taking)).to.deep.equal([true, false, false, false]);
+      const more = await talker('127.0.0.2');
+      expect(states([honest, another, more])).to.deep.equal([false, false, true]);
+    });
+
+    it('is told from several with their share: those stay', async () => {
+      await start({ connections: 4, ownShare: 2 });
+      const peers: Peer[] = [];
+      for (const from of ['127.0.0.2', '127.0.0.2', '127.0.0.3', '127.0.0.4']) peers.push(await talker(from));
+      const more = await talker('127.0.0.5');
+      expect(states([...peers, more])).to.deep.equal([false, false, false, false, true]);
+    });
+
+    it('in silence takes its own place again, and not that of one who is about to speak', async () => {
+      await start({ connections: 3 });
+      const slow = await call('127.0.0.3');
+      const silent: Peer[] = [];
+      for (let i = 0; i < 6; i++) silent.push(await call('127.0.0.2'));
+      await until('the end of four', () => states(silent).filter(Boolean).length === 4);
+      slow.socket.write(textMessage('a', VIA));
+      await until('the request', () => listening.received.length === 1);
+    });
   });
 
   describe('all together', () => {

@@ -51,8 +51,8 @@ describe('SIP over TLS', () => {
     return socket;
   };
 
-  const callPlain = async (): Promise<Socket> => {
-    const socket = connectTcp(listening.at('tls').port, '127.0.0.1');
+  const callPlain = async (from = '127.0.0.1'): Promise<Socket> => {
+    const socket = connectTcp({ port: listening.at('tls').port, host: '127.0.0.1', localAddress: from });
     opened.push(socket);
     socket.on('error', () => undefined);
     await once(socket, 'connect');
@@ -157,6 +157,20 @@ describe('SIP over TLS', () => {
       peer.write(textMessage('b', VIA));
       await until('the next', () => listening.received.length === 2);
       expect(listening.counted).to.not.include('sip_connections_refused_total{}');
+    });
+
+    it('flood of half-open handshakes from one source: that of another is not cut off', async () => {
+      await start({ handshakes: 5 });
+      const slow = await callPlain('127.0.0.2');
+      const idle: Socket[] = [];
+      for (let i = 0; i < 20; i++) {
+        const plain = await callPlain();
+        plain.resume();
+        idle.push(plain);
+      }
+      await until('the end of sixteen', () => idle.filter(({ closed }) => closed).length === 16);
+      const secure = connect({ socket: slow, ca: ca.cert, host: '127.0.0.1' });
+      await once(secure, 'secureConnect');
     });
 
     it('beyond the limit is refused before its handshake', async () => {
@@ -310,6 +324,18 @@ describe('SIP over TLS', () => {
       const { port } = await serve(await certified({ dns: 'evil.test' }));
       const flow = await listening.layer.flowTo(target(port, 'proxy.test'));
       expect(await listening.layer.flowTo(target(port))).to.equal(flow);
+    });
+
+    it('trap: one who is to be called at many ports and answers at none takes no place of others', async () => {
+      await start({ connecting: 3, connections: 4 });
+      const port = await listenPlain();
+      const calls = ['a.test', 'b.test', 'c.test', 'd.test'].map((name) =>
+        listening.layer.flowTo(target(port, name)).catch((reason: unknown) => String(reason)),
+      );
+      expect(await calls[3]).to.match(/no room/);
+      await call();
+      await listening.clock.advance(TRANSPORT_LIMITS.connect);
+      await Promise.all(calls);
     });
 
     it('whose handshake is not answered is given up', async () => {

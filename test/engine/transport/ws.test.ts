@@ -239,12 +239,34 @@ describe('SIP over WebSockets', () => {
   it('refuses a connection beyond the limit', async () => {
     await start({ connections: 1 });
     const first = call();
+    first.say(textMessage('a', VIA));
+    await until('the request', () => listening.received.length === 1);
     const second = call(new MessageStream(), { ...ENDS, port: 40_002 });
     expect([first.destroyed, second.destroyed]).to.deep.equal([false, true]);
     expect(listening.counted).to.include('sip_connections_refused_total{}');
     first.destroy();
     await until('room', () => listening.failed.length === 1);
     expect(call().destroyed).to.equal(false);
+  });
+
+  it('flood of connections: the silent make room first, then those of one source that has more than its share', async () => {
+    await start({ connections: 3, ownShare: 1 });
+    const from = (address: string, port: number): MessageStream =>
+      call(new MessageStream(), { ...ENDS, address, port });
+    const taking = [1, 2, 3].map((port) => from('203.0.113.9', port));
+    taking[1]?.say(textMessage('a', VIA));
+    taking[2]?.say(textMessage('b', VIA));
+    await until('the requests', () => listening.received.length === 2);
+    const honest: MessageStream[] = [];
+    for (const address of ['198.51.100.1', '198.51.100.2']) {
+      const stream = from(address, 5);
+      honest.push(stream);
+      stream.say(textMessage('c', VIA));
+      await until('the request', () => listening.received.length === 2 + honest.length);
+    }
+    expect(taking.map(({ destroyed }) => destroyed)).to.deep.equal([true, true, false]);
+    expect(honest.map(({ destroyed }) => destroyed)).to.deep.equal([false, false]);
+    expect(from('203.0.113.9', 4).destroyed).to.equal(true);
   });
 
   it('ends every connection when it is closed, and takes no more', async () => {
