@@ -270,6 +270,8 @@ export class PaperEngine {
   readonly farewells: Farewells;
   readonly client: ClientSide;
   readonly server: ServerSide;
+  /** Addresses of host names, the first to be tried first. */
+  readonly hosts = new Map<string, readonly Endpoint[]>();
   readonly #applications: PaperApplication[] = [];
   readonly #peers = new Map<string, PaperPeer>();
   readonly #flows = new Map<string, Flow>();
@@ -308,7 +310,7 @@ export class PaperEngine {
       binaryBodies: 'base64',
       extensions: options.extensions === undefined ? undefined : new Set(options.extensions),
       returned: options.returned ?? 'refuse',
-      resolve: (uri) => Promise.resolve(endpointOf(uri)),
+      resolve: (uri) => Promise.resolve([...(this.hosts.get(hostOf(uri)) ?? endpointOf(uri))]),
       setbacks: new Setbacks(clock),
       probes: new UdpProbes(clock),
       outboundProxy: undefined,
@@ -439,6 +441,10 @@ export class PaperEngine {
 
 function keyOf({ protocol, address, port }: Endpoint): string {
   return `${protocol} ${address}:${port}`;
+}
+
+function hostOf(uri: string): string {
+  return /^sips?:(?:[^@]*@)?([^:;]+)/.exec(uri)?.[1] ?? '';
 }
 
 function endpointOf(uri: string): Endpoint[] {
