@@ -1,9 +1,7 @@
-import { connect } from 'node:net';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort } from '../peers/ports.ts';
+import { freePort, isListenedOn } from '../peers/ports.ts';
 import { startProgram, temporaryFolder } from '../peers/process.ts';
-import { rm } from 'node:fs/promises';
 import type { EngineUnderLoad } from './engine-server.ts';
 
 /** A drachtio-server that runs. */
@@ -23,7 +21,7 @@ export async function startDrachtio(binary: string, secret: string): Promise<Run
     command: binary,
     folder,
     args: ['-f', configuration],
-    ready: () => accepts(control),
+    ready: () => isListenedOn(control),
   });
   return {
     ports: { udp: sip, tcp: sip, control },
@@ -58,16 +56,4 @@ function configurationOf(sip: number, control: number, secret: string, folder: s
   </logging>
 </drachtio>
 `;
-}
-
-/** Whether somebody listens on the port. */
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

@@ -1,17 +1,13 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { systemClock } from '../../src/core/clock.ts';
-import { silentLogger } from '../../src/core/logger.ts';
-import { noMetrics } from '../../src/core/metrics.ts';
-import { systemRandom } from '../../src/core/random.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import type { Engine, ListenAddress } from '../../src/engine/engine.ts';
 import { RawSipClient, isRequest, isResponse, rawRequest, rawResponse } from '../doubles/raw-sip-client.ts';
 import type { RawMessage, RawProtocol } from '../doubles/raw-sip-client.ts';
 import { connectApplication } from './application.ts';
 import type { Handlers, SrfApplication } from './application.ts';
-import { SDP, SECRET, T1, until } from './running-engine.ts';
+import { SDP, SECRET, until } from './running-engine.ts';
 
 const URI = 'sip:alice@example.test';
 const UDP = { protocol: 'udp', host: '127.0.0.1', port: 0 } as const;
@@ -30,11 +26,6 @@ describe('what the engine says of itself', () => {
       listen,
       control: { host: '127.0.0.1', port: 0 },
       secret: SECRET,
-      timers: { t1: T1, t2: 4 * T1, t4: 2 * T1 },
-      clock: systemClock,
-      random: systemRandom,
-      logger: silentLogger,
-      metrics: noMetrics,
     });
     app = await connectApplication(engine.control, SECRET, handlers);
     return app;

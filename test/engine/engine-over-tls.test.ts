@@ -1,8 +1,4 @@
 import { expect } from 'chai';
-import { systemClock } from '../../src/core/clock.ts';
-import { silentLogger } from '../../src/core/logger.ts';
-import { noMetrics } from '../../src/core/metrics.ts';
-import { systemRandom } from '../../src/core/random.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import type { Engine, TlsSettings } from '../../src/engine/engine.ts';
 import { certified } from '../doubles/certificates.ts';
@@ -18,7 +14,7 @@ import {
 } from '../doubles/raw-sip-client.ts';
 import { connectApplication, responseTo } from './application.ts';
 import type { Handlers, SrfApplication, SrfDialog, SrfResponse } from './application.ts';
-import { SDP, SECRET, T1, deferred } from './running-engine.ts';
+import { SDP, SECRET, deferred } from './running-engine.ts';
 
 const URI = 'sip:alice@example.test';
 
@@ -39,11 +35,6 @@ describe('the engine over TLS', () => {
       tls: { ...own, ca: own.cert, ...settings },
       control: { host: '127.0.0.1', port: 0 },
       secret: SECRET,
-      timers: { t1: T1, t2: 4 * T1, t4: 2 * T1 },
-      clock: systemClock,
-      random: systemRandom,
-      logger: silentLogger,
-      metrics: noMetrics,
     });
   };
 

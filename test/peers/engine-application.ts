@@ -2,9 +2,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { systemClock } from '../../src/core/clock.ts';
 import { withDeadline } from '../../src/core/deadline.ts';
-import { silentLogger } from '../../src/core/logger.ts';
-import { noMetrics } from '../../src/core/metrics.ts';
-import { systemRandom } from '../../src/core/random.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import type { Engine, EngineOptions } from '../../src/engine/engine.ts';
 import { connectApplication } from '../engine/application.ts';
@@ -83,10 +80,6 @@ export class EngineApplication {
       secret: SECRET,
       extensions: [],
       timers: PATIENT,
-      clock: systemClock,
-      random: systemRandom,
-      logger: silentLogger,
-      metrics: noMetrics,
       ...options,
     });
     const application = new EngineApplication(engine);

@@ -3,11 +3,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { Certified } from '../doubles/certificates.ts';
+import { launchKamailio } from './kamailio-program.ts';
 import { freePort } from './ports.ts';
-import { startProgram, temporaryFolder } from './process.ts';
+import { temporaryFolder } from './process.ts';
 import type { Program } from './process.ts';
-import { RawSip } from './raw-sip.ts';
-import { peerProgram } from './require-peer.ts';
 
 /** A real Kamailio as a proxy that records its route; what it finds wrong with a message it logs after `SANITY`. */
 export interface KamailioProxy {
@@ -38,7 +37,8 @@ export async function startKamailioProxy(
   const folder = await temporaryFolder('proxy');
   const definitions = [`PORT=${port}`, `ENGINE="${engine}"`];
   let program: Program;
-  const start = (): Promise<Program> => launch(folder, port, definitions);
+  const start = (): Promise<Program> =>
+    launchKamailio({ configuration: CONFIGURATION, folder, port, definitions });
   try {
     if (tls !== undefined) {
       const certificate = path.join(folder, 'certificate.pem');
@@ -68,26 +68,4 @@ export async function startKamailioProxy(
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function launch(folder: string, port: number, definitions: readonly string[]): Promise<Program> {
-  const probe = await RawSip.open();
-  try {
-    return await startProgram({
-      command: peerProgram('kamailio'),
-      args: [
-        ...['-DD', '-E', '-m', '64', '-M', '8', '-w', folder, '-Y', folder],
-        ...['-P', path.join(folder, 'kamailio.pid'), '-f', CONFIGURATION],
-        ...definitions.flatMap((definition) => ['-A', definition]),
-      ],
-      folder,
-      ready: async () => {
-        const request = { method: 'OPTIONS', uri: `sip:127.0.0.1:${port}`, from: 'sip:probe@example.test' };
-        const answer = await probe.request(request, port, 200).catch(() => undefined);
-        return answer?.startLine.startsWith('SIP/2.0 200') ?? false;
-      },
-    });
-  } finally {
-    await probe.close();
-  }
 }

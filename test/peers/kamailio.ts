@@ -3,11 +3,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { createMysqlTables, createSqliteTables } from './kamailio-tables.ts';
+import { launchKamailio } from './kamailio-program.ts';
 import { freePort } from './ports.ts';
-import { startProgram, temporaryFolder } from './process.ts';
+import { temporaryFolder } from './process.ts';
 import type { Program } from './process.ts';
-import { RawSip } from './raw-sip.ts';
-import { peerProgram } from './require-peer.ts';
 
 /** How the tests' Kamailio is set up. */
 export interface KamailioOptions {
@@ -56,7 +55,8 @@ const CONFIGURATION = fileURLToPath(new URL('../../fixtures/peers/kamailio.cfg',
 export async function startKamailio(options: KamailioOptions): Promise<Kamailio> {
   const port = await freePort();
   const folder = await temporaryFolder('kamailio');
-  const start = async (): Promise<Program> => await launch(folder, port, definitions);
+  const start = async (): Promise<Program> =>
+    await launchKamailio({ configuration: CONFIGURATION, folder, port, definitions });
   let definitions: readonly string[] = [];
   let program: Program;
   try {
@@ -131,33 +131,4 @@ function authDefinitions(auth: KamailioOptions['auth']): string[] {
   if (auth === undefined) return [];
   const { user, password, algorithm = 'MD5' } = auth;
   return ['WITH_AUTH', `AUTH_USER="${user}"`, `AUTH_PASSWORD="${password}"`, `AUTH_ALGORITHM="${algorithm}"`];
-}
-
-async function launch(folder: string, port: number, definitions: readonly string[]): Promise<Program> {
-  const probe = await RawSip.open();
-  try {
-    return await startProgram({
-      command: peerProgram('kamailio'),
-      // In the foreground, log on stderr, 64 MB shared and 8 MB per process, nothing outside its folder.
-      args: [
-        ...['-DD', '-E', '-m', '64', '-M', '8', '-w', folder, '-Y', folder],
-        ...['-P', path.join(folder, 'kamailio.pid'), '-f', CONFIGURATION],
-        ...definitions.flatMap((definition) => ['-A', definition]),
-      ],
-      folder,
-      ready: () => answersOptions(probe, port),
-    });
-  } finally {
-    await probe.close();
-  }
-}
-
-async function answersOptions(probe: RawSip, port: number): Promise<boolean> {
-  try {
-    const request = { method: 'OPTIONS', uri: `sip:127.0.0.1:${port}`, from: 'sip:probe@example.test' };
-    const response = await probe.request(request, port, 200);
-    return response.startLine.startsWith('SIP/2.0 200');
-  } catch {
-    return false;
-  }
 }

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 const HOST = '127.0.0.1';
 
@@ -29,6 +29,18 @@ export async function freePort(count = 1): Promise<number> {
     return first;
   }
   throw new Error(`no free port between ${FIRST} and ${LAST} in ${ATTEMPTS} attempts`);
+}
+
+/** Whether a program listens for TCP on this port of 127.0.0.1. */
+export function isListenedOn(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, HOST);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
 
 async function isFree(port: number): Promise<boolean> {

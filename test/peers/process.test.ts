@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 
 import { expect } from 'chai';
 
 import { BoundedText } from './bounded-text.ts';
-import { freePort } from './ports.ts';
+import { freePort, isListenedOn } from './ports.ts';
 import { startProgram } from './process.ts';
 import type { Program } from './process.ts';
 
@@ -49,9 +49,9 @@ describe('a real program in the tests', () => {
       spawn(process.execPath, ['-e', ${JSON.stringify(listen)}], { stdio: 'inherit' })`;
     const program = await startScript(fork);
     await program.isReady(({ stdout }) => stdout.text().includes('up'), 5_000);
-    expect(await isTaken(port)).to.equal(true);
+    expect(await isListenedOn(port)).to.equal(true);
     await program.stop();
-    expect(await isTaken(port)).to.equal(false);
+    expect(await isListenedOn(port)).to.equal(false);
   });
 
   it('that ends before it is ready is an error with all it wrote', async () => {
@@ -114,15 +114,3 @@ describe('the output of a program', () => {
     expect(text.text()).to.equal('ü');
   });
 });
-
-/** Whether somebody listens on `port`. */
-function isTaken(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
-}
