@@ -17,6 +17,7 @@ import { TransactionTable } from './transaction/transaction-table.ts';
 import { createTransportLayer } from './transport/transport-layer.ts';
 import type {
   AttachedAddress,
+  Flow,
   LocalEndpoint,
   ReceivedMessage,
   TakeStream,
@@ -138,7 +139,7 @@ class RunningEngine {
     };
     this.#transport.onMalformed = (error, source, flow) => {
       logger.info({ source, problem: error.message }, 'malformed SIP message');
-      answerMalformed(error, flow, this.#identifiers);
+      this.#answerMalformed(error, flow);
     };
     this.#transport.onFlowFailed = (flow) => this.#transactions.flowFailed(flow);
     this.#addresses = new LocalAddresses(this.#transport);
@@ -243,9 +244,14 @@ class RunningEngine {
       // A header that is only read here and cannot be: the message is refused, the engine lives on.
       this.#options.logger.info({ source, problem: describeError(error) }, 'unreadable SIP message');
       if (message.kind === 'request') {
-        answerMalformed(new MalformedMessage(400, 'Bad Request', message), flow, this.#identifiers);
+        this.#answerMalformed(new MalformedMessage(400, 'Bad Request', message), flow);
       }
     }
+  }
+
+  #answerMalformed(error: MalformedMessage, flow: Flow): void {
+    if (this.#closed || error.request === undefined || !this.#server.mayTell(flow.remote)) return;
+    answerMalformed(error, flow, this.#identifiers);
   }
 
   #command(application: Application, command: SipCommand): void {

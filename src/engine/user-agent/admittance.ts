@@ -13,7 +13,7 @@ import { MalformedVia } from '../message/via.ts';
 import { tagOf, topVia, transactionKey } from '../transaction/match.ts';
 import type { TransactionTable } from '../transaction/transaction-table.ts';
 import { stampTopVia } from '../transport/incoming-via.ts';
-import type { Flow } from '../transport/transport.ts';
+import type { Endpoint, Flow } from '../transport/transport.ts';
 import type { Arrival } from './arrival.ts';
 import { RETRY_AFTER } from './refusals.ts';
 import type { Refusals } from './refusals.ts';
@@ -44,14 +44,20 @@ type Reason = 'source' | 'load';
  */
 export class Admittance {
   readonly #surroundings: AdmittanceSurroundings;
-  readonly #sources: SourceLimits | undefined;
+  /** Of datagrams and of connections apart. Threat: who sends datagrams in the name of another silences him there alone. */
+  readonly #sources: { readonly datagrams: SourceLimits; readonly connections: SourceLimits } | undefined;
   readonly #answers: TokenBucket;
   readonly #shed: Counter;
 
   constructor(surroundings: AdmittanceSurroundings) {
     const { clock, metrics, sourceRate } = surroundings;
     this.#surroundings = surroundings;
-    this.#sources = sourceRate === undefined ? undefined : new SourceLimits(sourceRate);
+    if (sourceRate !== undefined) {
+      this.#sources = {
+        datagrams: new SourceLimits(sourceRate),
+        connections: new SourceLimits(sourceRate),
+      };
+    }
     const { answersPerSecond } = ADMISSION_LIMITS;
     this.#answers = new TokenBucket(answersPerSecond, answersPerSecond, clock.now());
     this.#shed = metrics.counter(
@@ -65,7 +71,7 @@ export class Admittance {
   screen(datagram: Buffer, flow: Flow): boolean {
     const { remote } = flow;
     const now = this.#surroundings.clock.now();
-    const over = this.#sources?.isOver(remote.address, now) === true;
+    const over = this.#sourcesOf(remote)?.isOver(remote.address, now) === true;
     if (!over && !this.#isFull()) return true;
     const request = firstLook(datagram);
     if (request === undefined) return true;
@@ -86,11 +92,28 @@ export class Admittance {
   /** Asked of each request outside of the dialogs known here that comes for the first time. False: it has been dealt with. */
   admits(arrival: Arrival): boolean {
     const now = this.#surroundings.clock.now();
-    const { address } = arrival.received.source;
-    if (this.#sources?.take(address, now) === false) this.#turnAway(arrival, 'source', now);
+    const { source } = arrival.received;
+    if (this.#sourcesOf(source)?.take(source.address, now) === false) this.#turnAway(arrival, 'source', now);
     else if (this.#isFull()) this.#turnAway(arrival, 'load', now);
     else return true;
     return false;
+  }
+
+  /**
+   * Asked of a request that is nothing to anybody here, because it cannot be read or is a CANCEL of nothing: whether its
+   * sender is told. It counts as a new one. Threat: answers to what costs nothing to make up, as many as somebody likes.
+   */
+  mayTell(source: Endpoint): boolean {
+    const now = this.#surroundings.clock.now();
+    const over = this.#sourcesOf(source)?.take(source.address, now) === false;
+    if (!over) return this.#answers.take(now) || source.protocol !== 'udp';
+    const answered = this.#mayAnswer(source, 'source', now);
+    this.#shed.add({ reason: 'source', answer: answered ? 'refusal' : 'silence' });
+    return answered;
+  }
+
+  #sourcesOf({ protocol }: Endpoint): SourceLimits | undefined {
+    return protocol === 'udp' ? this.#sources?.datagrams : this.#sources?.connections;
   }
 
   #isFull(): boolean {
@@ -107,14 +130,14 @@ export class Admittance {
   }
 
   #turnAway(arrival: Arrival, reason: Reason, now: number): void {
-    const answered = this.#mayAnswer(arrival, reason, now);
+    const answered = this.#mayAnswer(arrival.received.source, reason, now);
     this.#shed.add({ reason, answer: answered ? '503' : 'silence' });
     if (answered) this.#surroundings.refusals.refuse(arrival, 503, RETRY_AFTER);
   }
 
-  #mayAnswer({ received: { source } }: Arrival, reason: Reason, now: number): boolean {
+  #mayAnswer(source: Endpoint, reason: Reason, now: number): boolean {
     if (reason === 'source') {
-      const refusal = this.#sources?.refuse(source.address, now) ?? 'answer';
+      const refusal = this.#sourcesOf(source)?.refuse(source.address, now) ?? 'answer';
       if (refusal === 'answer-and-log') {
         this.#surroundings.logger.warn({ source: source.address }, 'too many requests from one source');
       }

@@ -10,7 +10,7 @@ import { endsSubscription, subscriptionLifetime } from '../dialog/subscription.t
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { otherCancelledKeys, tagOf, topVia, transactionKey } from '../transaction/match.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
-import type { Flow, ReceivedMessage } from '../transport/transport.ts';
+import type { Endpoint, Flow, ReceivedMessage } from '../transport/transport.ts';
 import { isWebSocket } from '../transport/transport.ts';
 import { Admittance } from './admittance.ts';
 import type { AskingSide } from './asking-side.ts';
@@ -69,6 +69,11 @@ export class ServerSide implements AnswerJudge {
   /** Asked of each datagram before it is read; false: it has been dealt with. */
   screen(datagram: Buffer, flow: Flow): boolean {
     return this.#admittance.screen(datagram, flow);
+  }
+
+  /** Whether who sent what cannot be read is told so. */
+  mayTell(source: Endpoint): boolean {
+    return this.#admittance.mayTell(source);
   }
 
   /** A request came. @throws MalformedVia and other errors of grammar, before anything was done */
@@ -319,7 +324,7 @@ export class ServerSide implements AnswerJudge {
     const { request } = arrival;
     const cancelled = this.#cancelledBy(inviteKey);
     if (cancelled === undefined) {
-      this.#refusals.refuse(arrival, 481);
+      if (this.#admittance.mayTell(arrival.received.source)) this.#refusals.refuse(arrival, 481);
       return;
     }
     this.#refusals.refuseFor(arrival, 200, [], { localTag: cancelled.localTag });

@@ -11,7 +11,7 @@ import { RawSipClient, contactOf, rawInDialog, rawRequest } from '../../doubles/
 import type { RawProtocol } from '../../doubles/raw-sip-client.ts';
 import type { Handlers, SrfApplication, SrfRequest, SrfResponse } from '../application.ts';
 import { connectApplication } from '../application.ts';
-import { SDP, SECRET, T1, delay, until } from '../running-engine.ts';
+import { SDP, SECRET, delay, until } from '../running-engine.ts';
 
 const URI = 'sip:alice@example.test';
 
@@ -58,7 +58,6 @@ describe('what the engine turns away', () => {
       ],
       control: { host: '127.0.0.1', port: 0 },
       secret: SECRET,
-      timers: { t1: T1, t2: 4 * T1, t4: 2 * T1 },
       clock: systemClock,
       random: systemRandom,
       logger,
@@ -118,6 +117,32 @@ describe('what the engine turns away', () => {
       });
     }
 
+    it('made-up datagrams: who is silenced by them is heard over a connection', async () => {
+      await start({ sourceRate });
+      await application({ MESSAGE: ok });
+      const [spoofer, honest] = [await client('udp'), await client('tcp')];
+      for (let i = 0; i < 20; i++) spoofer.send(text(spoofer));
+      await until(() => (shed.get('source silence') ?? 0) > 0);
+      honest.send(text(honest));
+      expect((await honest.nextMessage()).status).to.equal(200);
+    });
+
+    for (const [name, spoil] of [
+      ['requests that cannot be read', (good: string) => good.replace('CSeq: ', 'CSeq: x')],
+      ['CANCELs of nothing', (good: string) => good.replaceAll('MESSAGE', 'CANCEL')],
+    ] as const) {
+      it(`reflection: ${name} count as well, and get no more answers than others`, async () => {
+        await start({ sourceRate });
+        await application({ MESSAGE: ok });
+        const sender = await client();
+        for (let i = 0; i < 50; i++) sender.send(spoil(text(sender).toString()));
+        await until(() => shed.get('source silence') === 50 - 3 - ADMISSION_LIMITS.answersPerSource);
+        await until(() => sender.received.length === 3 + ADMISSION_LIMITS.answersPerSource);
+        sender.send(text(sender));
+        await until(() => shed.get('source silence') === 51 - 3 - ADMISSION_LIMITS.answersPerSource);
+      });
+    }
+
     it('does not count the proxies', async () => {
       await start({ sourceRate: { ...sourceRate, exempt: (address) => address === '127.0.0.1' } });
       await application({ MESSAGE: ok });
@@ -159,7 +184,7 @@ describe('what the engine turns away', () => {
 
   describe('by what applications have unanswered', () => {
     it('takes no more than they may have, and goes on when they answer', async () => {
-      await start({ timers: { t1: 500, t2: 4_000, t4: 5_000 } });
+      await start();
       const waiting: SrfResponse[] = [];
       await application({ MESSAGE: (_, response) => void waiting.push(response) });
       const sender = await client();
@@ -175,7 +200,7 @@ describe('what the engine turns away', () => {
     });
 
     it('gives to another application what one cannot take', async () => {
-      await start({ timers: { t1: 500, t2: 4_000, t4: 5_000 } });
+      await start();
       let first = 0;
       await application({
         MESSAGE: () => {
@@ -200,7 +225,7 @@ describe('what the engine turns away', () => {
   });
 
   it('shows a request to its application once, however often it comes while the answer is awaited', async () => {
-    await start({ timers: { t1: 500, t2: 4_000, t4: 5_000 } });
+    await start();
     const shown: string[] = [];
     const waiting: SrfResponse[] = [];
     await application({
