@@ -1,8 +1,10 @@
 import { expect } from 'chai';
 import type { RawMessage, RawSipClient } from '../doubles/raw-sip-client.ts';
 import { contactOf, isResponse, rawInDialog, rawRequest, rawResponse } from '../doubles/raw-sip-client.ts';
+import type { RecordingMetrics } from '../doubles/recording-metrics.ts';
+import { recordingMetrics } from '../doubles/recording-metrics.ts';
 import type { SrfApplication } from './application.ts';
-import { RunningEngine, SDP, delay, until } from './running-engine.ts';
+import { RunningEngine, SDP, deferred, delay, until } from './running-engine.ts';
 
 const URI = 'sip:us@example.test';
 
@@ -15,12 +17,14 @@ interface Call {
 
 describe('two drachtio-srf applications on one engine', () => {
   let running: RunningEngine;
+  let metrics: RecordingMetrics;
   let peer: RawSipClient;
   let sent: Map<string, Buffer>;
 
   beforeEach(async () => {
     sent = new Map();
-    running = await RunningEngine.start();
+    metrics = recordingMetrics();
+    running = await RunningEngine.start(undefined, { metrics });
     peer = await running.peer();
   });
 
@@ -133,7 +137,7 @@ describe('two drachtio-srf applications on one engine', () => {
       await ask(3);
       running.disconnect(guest);
       // What it is given before the engine sees that it left is answered 503, and that is another matter.
-      await delay(30);
+      await until(() => metrics.count('engine_applications') === 2);
       await ask(2);
     }
     expect(count('a') + count('b')).to.be.greaterThan(20);
@@ -143,13 +147,14 @@ describe('two drachtio-srf applications on one engine', () => {
 
   it('a request goes only to one that wants its method, and is refused 503 when that one leaves', async () => {
     await application('texts');
-    const calls = await running.application({ INVITE: () => undefined, INFO: () => undefined });
+    const shown = deferred<unknown>();
+    const calls = await running.application({ INVITE: () => undefined, INFO: shown.resolve });
     for (let index = 0; index < 4; index++) {
       text();
       expect((await peer.nextMessage(isResponse(200, 'MESSAGE'))).header('X-By')).to.equal('texts');
     }
     peer.send(rawRequest({ method: 'INFO', uri: URI, client: peer }));
-    await delay(50);
+    await shown.promise;
     running.disconnect(calls);
     await peer.nextMessage(isResponse(503, 'INFO'));
     peer.send(rawRequest({ method: 'INFO', uri: URI, client: peer }));

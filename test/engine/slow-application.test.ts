@@ -136,8 +136,8 @@ describe('an application that stops reading', () => {
     await clock.advance(CONTROL_LIMITS.stalled);
     const bye = await peer.nextMessage(({ method }) => method === 'BYE');
     expect(bye.header('Call-ID')).to.equal(accepted.header('Call-ID'));
-    await delay(50);
-    expect(count(503), 'what it had not answered').to.be.above(waiting);
+    // What it had not answered.
+    await until(() => count(503) > waiting);
 
     const next = await application();
     peer.send(rawRequest({ method: 'MESSAGE', uri: URI, client: peer }));
