@@ -17,10 +17,7 @@ describe('an application that dies', () => {
   /** After every test, whatever happened in it. */
   afterEach(async () => {
     await engine.clock.advance(13 * 3_600_000);
-    expect(
-      Object.values(engine.sizes).every((size) => size === 0),
-      JSON.stringify(engine.sizes),
-    ).to.equal(true);
+    expect(engine.left).to.deep.equal([]);
   });
 
   function called(callId: string): string {

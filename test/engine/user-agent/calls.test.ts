@@ -16,10 +16,7 @@ describe('calls (RFC 3261 §13 to §15)', () => {
   /** After every test, whatever happened in it. */
   afterEach(async () => {
     await engine.clock.advance(13 * 3_600_000);
-    expect(
-      Object.values(engine.sizes).every((size) => size === 0),
-      JSON.stringify(engine.sizes),
-    ).to.equal(true);
+    expect(engine.left).to.deep.equal([]);
   });
 
   /** A call of the peer that the application answered. */

@@ -18,10 +18,7 @@ describe('CANCEL (RFC 3261 §9)', () => {
   /** After every test, whatever happened in it. */
   afterEach(async () => {
     await engine.clock.advance(700_000);
-    expect(
-      Object.values(engine.sizes).every((size) => size === 0),
-      JSON.stringify(engine.sizes),
-    ).to.equal(true);
+    expect(engine.left).to.deep.equal([]);
   });
 
   describe('of the peer’s INVITE (§9.2)', () => {

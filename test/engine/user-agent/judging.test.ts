@@ -19,10 +19,7 @@ describe('what the engine answers itself (RFC 3261 §8.2)', () => {
   /** After every test, whatever happened in it. */
   afterEach(async () => {
     await engine.clock.advance(13 * 3_600_000);
-    expect(
-      Object.values(engine.sizes).every((size) => size === 0),
-      JSON.stringify(engine.sizes),
-    ).to.equal(true);
+    expect(engine.left).to.deep.equal([]);
   });
 
   const ask = (method: string, parts?: Parameters<PaperPeer['request']>[1]): string[] => {

@@ -391,7 +391,7 @@ export class PaperEngine {
     for (let round = 0; round < 4; round++) await this.clock.advance(0);
   }
 
-  /** Everything the engine keeps, by name; all 0 when nothing is left. */
+  /** Everything the engine may keep, by name. */
   get sizes(): Readonly<Record<string, number>> {
     const { server, client } = this.transactions.counts;
     return {
@@ -404,6 +404,12 @@ export class PaperEngine {
       farewells: this.farewells.pending,
       timers: this.clock.pendingTimers,
     };
+  }
+
+  /** What is kept, as `1 dialogs`. */
+  get left(): string[] {
+    const kept = Object.entries(this.sizes).filter(([, size]) => size !== 0);
+    return kept.map(([name, size]) => `${size} ${name}`);
   }
 
   #control(): ControlServer {

@@ -16,10 +16,7 @@ describe('requests that cross each other in a call', () => {
   /** After every test, whatever happened in it. */
   afterEach(async () => {
     await engine.clock.advance(13 * 3_600_000);
-    expect(
-      Object.values(engine.sizes).every((size) => size === 0),
-      JSON.stringify(engine.sizes),
-    ).to.equal(true);
+    expect(engine.left).to.deep.equal([]);
   });
 
   /** A call of the application's that stands. */

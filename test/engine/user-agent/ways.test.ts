@@ -22,10 +22,7 @@ describe('a request that goes a second way (RFC 3263 §4.3) says no more than is
   /** After every test, whatever happened in it. */
   afterEach(async () => {
     await engine.clock.advance(13 * 3_600_000);
-    expect(
-      Object.values(engine.sizes).every((size) => size === 0),
-      JSON.stringify(engine.sizes),
-    ).to.equal(true);
+    expect(engine.left).to.deep.equal([]);
   });
 
   /** A request whose first way stayed silent. */
