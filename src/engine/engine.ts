@@ -1,5 +1,7 @@
 import { describeError } from '../core/errors.ts';
 import type { Timer } from '../core/clock.ts';
+import { sparingLogger } from '../core/logger.ts';
+import type { Logger } from '../core/logger.ts';
 import { parseApplicationMessage } from './control/application-message.ts';
 import type { Application, SipCommand } from './control/application.ts';
 import { ControlServer } from './control/control-server.ts';
@@ -97,6 +99,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 /** Wires the parts: messages go to the side they concern, applications' commands likewise. */
 class RunningEngine {
   readonly #options: Settings;
+  readonly #logger: Logger;
   readonly #transport: TransportLayer;
   readonly #control: ControlServer;
   readonly #dialogs: DialogTable;
@@ -115,9 +118,11 @@ class RunningEngine {
   #closed = false;
 
   constructor(options: Settings) {
-    const { clock, logger, metrics, random, secret, binaryBodies = 'base64' } = options;
+    const { clock, metrics, random, secret, binaryBodies = 'base64' } = options;
+    const logger = sparingLogger(options.logger, clock);
     const timers = { ...DEFAULT_SIP_TIMERS, ...options.timers };
     this.#options = options;
+    this.#logger = logger;
     this.#identifiers = new Identifiers(random);
     this.#probes = new UdpProbes(clock);
     this.#answers = new AnswerCache(nameService(options.dnsServers), clock);
@@ -242,7 +247,7 @@ class RunningEngine {
       else this.#transactions.findClient(message)?.respond(message);
     } catch (error) {
       // A header that is only read here and cannot be: the message is refused, the engine lives on.
-      this.#options.logger.info({ source, problem: describeError(error) }, 'unreadable SIP message');
+      this.#logger.info({ source, problem: describeError(error) }, 'unreadable SIP message');
       if (message.kind === 'request') {
         this.#answerMalformed(new MalformedMessage(400, 'Bad Request', message), flow);
       }

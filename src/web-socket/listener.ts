@@ -9,6 +9,7 @@ import { createSecureContext } from 'node:tls';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
 import type { Clock, Timer } from '../core/clock.ts';
+import { sparingLogger } from '../core/logger.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import { NoWebSocketListener } from './errors.ts';
@@ -108,6 +109,7 @@ class Listener implements WebSocketListener {
   readonly address: WebSocketAddress;
   readonly #server: Server;
   readonly #options: WebSocketListenerOptions;
+  readonly #logger: Logger;
   readonly #limits: WebSocketLimits;
   readonly #serving = new Map<Subprotocol, SubprotocolServer & { readonly upgrades: WebSocketServer }>();
   /** As accepted: over TLS the plain ones, so that those are closed too whose handshake never ends. */
@@ -122,7 +124,9 @@ class Listener implements WebSocketListener {
   readonly #refused: Counter;
 
   constructor(server: Server, address: WebSocketAddress, options: WebSocketListenerOptions) {
-    const { logger, metrics, origins } = options;
+    const { metrics, origins } = options;
+    const logger = sparingLogger(options.logger, options.clock);
+    this.#logger = logger;
     this.address = address;
     this.#server = server;
     this.#options = options;
@@ -208,7 +212,7 @@ class Listener implements WebSocketListener {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    const { logger } = this.#options;
+    const logger = this.#logger;
     socket.on('error', (error) => logger.debug({ error: error.message }, 'WebSocket connection failed'));
     const verdict = judgeUpgrade(request.headers, {
       served: new Map(

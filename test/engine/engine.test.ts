@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { silentLogger } from '../../src/core/logger.ts';
 import { DIALOG_LIMITS } from '../../src/engine/dialog/limits.ts';
 import {
   RawSipClient,
@@ -55,6 +56,18 @@ describe('the engine', () => {
     await acked.promise;
     return peered;
   }
+
+  it('log flooding: garbage is logged a few times, not each time it comes', async () => {
+    const lines: string[] = [];
+    running = await RunningEngine.start(undefined, {
+      logger: { ...silentLogger, info: (_fields, text) => void lines.push(text) },
+    });
+    const peer = await running.peer();
+    for (let i = 0; i < 200; i++) peer.send(`garbage ${i}`);
+    peer.send(rawRequest({ method: 'OPTIONS', uri: URI, client: peer }));
+    await peer.nextMessage(({ status }) => status >= 200);
+    expect(lines.filter((line) => line.includes('malformed')).length).to.be.within(1, 20);
+  });
 
   describe('in its own time', () => {
     beforeEach(async () => {
