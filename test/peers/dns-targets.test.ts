@@ -9,7 +9,7 @@ import { authority, certified } from '../doubles/certificates.ts';
 import { seededRandom } from '../doubles/seeded-random.ts';
 import { responseTo } from '../engine/application.ts';
 import type { SrfApplication } from '../engine/application.ts';
-import { RunningEngine, T1 } from '../engine/running-engine.ts';
+import { RunningEngine, SHORT_TIMERS, T1 } from '../engine/running-engine.ts';
 import { startAnsweringServer } from './answering-server.ts';
 import type { AnsweringOptions, AnsweringServer } from './answering-server.ts';
 import { DnsServer } from './dns-server.ts';
@@ -53,7 +53,11 @@ describe('targets that a real DNS server knows (RFC 3263)', () => {
     more: Partial<EngineOptions> = {},
   ): Promise<{ app: SrfApplication; dns: DnsServer }> {
     const dns = await dnsServer(zone);
-    const running = await RunningEngine.start(undefined, { dnsServers: [dns.address], ...more });
+    const running = await RunningEngine.start(undefined, {
+      dnsServers: [dns.address],
+      timers: SHORT_TIMERS,
+      ...more,
+    });
     closing.push(() => running.close());
     return { app: await running.application(), dns };
   }

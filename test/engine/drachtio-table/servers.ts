@@ -1,5 +1,5 @@
 import { startEngine } from '../../../src/engine/engine.ts';
-import { RunningEngine, SECRET } from '../running-engine.ts';
+import { RunningEngine, SECRET, SHORT_TIMERS } from '../running-engine.ts';
 
 /** A server of drachtio's control protocol, ready for applications. */
 export interface Server {
@@ -26,7 +26,7 @@ const engine: ServerUnderTest = {
     return { control, secret: SECRET, close };
   },
   startHasty: async () => {
-    const running = await RunningEngine.start();
+    const running = await RunningEngine.start(undefined, { timers: SHORT_TIMERS });
     return { control: running.engine.control, secret: SECRET, close: () => running.close() };
   },
 };

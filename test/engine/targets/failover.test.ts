@@ -12,7 +12,7 @@ import {
 import type { RawMessage, RawProtocol } from '../../doubles/raw-sip-client.ts';
 import { responseTo } from '../application.ts';
 import type { SrfApplication, SrfDialog, SrfRequest, SrfResponse } from '../application.ts';
-import { RunningEngine, SDP, T1, deferred, delay, tag, until } from '../running-engine.ts';
+import { RunningEngine, SDP, SHORT_TIMERS, T1, deferred, delay, tag, until } from '../running-engine.ts';
 
 /** Servers of `p.test` that a test sets, in the order they are to be tried. */
 class Servers implements HostResolver {
@@ -49,7 +49,7 @@ describe('a request that the first target does not take (RFC 3263 §4.3)', () =>
 
   beforeEach(async () => {
     servers = new Servers();
-    running = await RunningEngine.start(undefined, { resolver: servers });
+    running = await RunningEngine.start(undefined, { resolver: servers, timers: SHORT_TIMERS });
     app = await running.application();
   });
 
