@@ -55,7 +55,7 @@ export type { HostResolver, PointerRecord, ServiceRecord } from './targets/host-
 export type { SourceRate } from './admission/source-limits.ts';
 export type { SipTimers } from './transaction/timers.ts';
 export type { ReturnedRequests } from './user-agent/surroundings.ts';
-export type { BinaryBodies } from './user-agent/upward.ts';
+export type { BinaryBodies } from './user-agent/binary-bodies.ts';
 
 /** A running engine. */
 export interface Engine {

@@ -15,7 +15,7 @@ import type { HostResolver } from './targets/host-resolver.ts';
 import type { SipTimers } from './transaction/timers.ts';
 import type { ListenAddress, ListenProtocol, TlsSettings } from './transport/transport.ts';
 import type { ReturnedRequests } from './user-agent/surroundings.ts';
-import type { BinaryBodies } from './user-agent/upward.ts';
+import type { BinaryBodies } from './user-agent/binary-bodies.ts';
 
 /** What an engine is started with. `listen` and `secret` have no default. */
 export interface EngineOptions {

@@ -2,8 +2,10 @@ import type { Machine } from './machine.ts';
 import { pass, reportFailure, reportTimeout, send, sendAck, start, step, stop } from './machine.ts';
 import type { TimerName } from './timers.ts';
 
+/** RFC 3261 §17.1.1, and `terminated`: gone. */
 export type InviteClientState = 'calling' | 'proceeding' | 'accepted' | 'completed' | 'terminated';
 
+/** `provisional`, `success`, `failure` are responses that came, by their class; a letter is a timer that rang. */
 export type InviteClientEvent =
   | 'provisional'
   | 'success'

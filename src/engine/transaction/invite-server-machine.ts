@@ -2,6 +2,7 @@ import type { Machine } from './machine.ts';
 import { pass, reportFailure, reportTimeout, send, sendTrying, start, step, stop } from './machine.ts';
 import type { TimerName } from './timers.ts';
 
+/** RFC 3261 §17.2.1, and `terminated`: gone. */
 export type InviteServerState = 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated';
 
 /** `request` is a retransmission of the INVITE; `provisional`, `success`, `failure` are what the user answers. */

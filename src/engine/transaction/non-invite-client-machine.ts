@@ -2,8 +2,10 @@ import type { Machine } from './machine.ts';
 import { pass, reportFailure, reportTimeout, send, start, startLongest, step, stop } from './machine.ts';
 import type { TimerName } from './timers.ts';
 
+/** RFC 3261 §17.1.2, and `terminated`: gone. */
 export type NonInviteClientState = 'trying' | 'proceeding' | 'completed' | 'terminated';
 
+/** `provisional`, `success`, `failure` are responses that came, by their class; a letter is a timer that rang. */
 export type NonInviteClientEvent =
   'provisional' | 'success' | 'failure' | 'transport-error' | Extract<TimerName, 'E' | 'F' | 'K'>;
 

@@ -2,6 +2,7 @@ import type { Machine } from './machine.ts';
 import { reportFailure, reportTimeout, send, sendTrying, start, step, stop } from './machine.ts';
 import type { TimerName } from './timers.ts';
 
+/** RFC 3261 §17.2.2, and `terminated`: gone. */
 export type NonInviteServerState = 'trying' | 'proceeding' | 'completed' | 'terminated';
 
 /** `request` is a retransmission; `provisional`, `success`, `failure` are what the user answers. */

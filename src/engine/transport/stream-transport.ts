@@ -4,8 +4,8 @@ import { withDeadline } from '../../core/deadline.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Counter, Gauge } from '../../core/metrics.ts';
 import { boundAt, nameOf, unmapped } from './addresses.ts';
-import { Crowd } from './crowd.ts';
-import { Seats } from './seats.ts';
+import { BySource } from './by-source.ts';
+import { OpenConnections } from './open-connections.ts';
 import { StreamConnection } from './stream-connection.ts';
 import type { StreamSockets } from './stream-sockets.ts';
 import type { Endpoint, Flow, ListenAddress, LocalEndpoint, Target, TransportContext } from './transport.ts';
@@ -17,12 +17,12 @@ export class StreamTransport {
   readonly #sockets: StreamSockets;
   readonly #server: Server;
   readonly #context: TransportContext;
-  readonly #connections: Seats<StreamConnection>;
+  readonly #connections: OpenConnections<StreamConnection>;
   /** The newest by remote address and port, and by the name it was made for. */
   readonly #byTarget = new Map<string, StreamConnection>();
   readonly #connecting = new Map<string, Promise<StreamConnection>>();
   /** Sockets of connections that are not made yet. */
-  readonly #unmade = new Crowd<Socket>();
+  readonly #unmade = new BySource<Socket>();
   readonly #open: Gauge;
   readonly #refused: Counter;
   #closed = false;
@@ -41,7 +41,7 @@ export class StreamTransport {
     this.#sockets = sockets;
     this.#server = server;
     this.#context = context;
-    this.#connections = new Seats(context.limits);
+    this.#connections = new OpenConnections(context.limits);
     this.#open = context.metrics.gauge('sip_connections', 'SIP connections open, by listener', ['listener']);
     this.#refused = context.metrics.counter(
       'sip_connections_refused_total',

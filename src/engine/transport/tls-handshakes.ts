@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Timer } from '../../core/clock.ts';
 import { unmapped } from './addresses.ts';
-import { Crowd } from './crowd.ts';
+import { BySource } from './by-source.ts';
 import type { TransportContext } from './transport.ts';
 
 interface Handshake {
@@ -18,7 +18,7 @@ export class TlsHandshakes {
   readonly #context: Pick<TransportContext, 'clock' | 'limits'>;
   /** By both ends. */
   readonly #unfinished = new Map<string, Handshake>();
-  readonly #crowd = new Crowd<Handshake>();
+  readonly #bySource = new BySource<Handshake>();
 
   constructor(context: Pick<TransportContext, 'clock' | 'limits'>) {
     this.#context = context;
@@ -30,12 +30,12 @@ export class TlsHandshakes {
     const deadline = clock.after(limits.handshake, () => socket.destroy());
     const handshake = { address: unmapped(socket.remoteAddress ?? ''), socket, deadline };
     this.#unfinished.set(key, handshake);
-    this.#crowd.add(handshake.address, handshake);
+    this.#bySource.add(handshake.address, handshake);
     socket.once('close', () => this.#forget(key, handshake));
-    if (this.#crowd.size <= limits.handshakes) return;
-    const oldest = this.#crowd.oldestOfMost();
+    if (this.#bySource.size <= limits.handshakes) return;
+    const oldest = this.#bySource.oldestOfMost();
     if (oldest === undefined) return;
-    this.#crowd.delete(oldest.address, oldest);
+    this.#bySource.delete(oldest.address, oldest);
     oldest.socket.destroy();
   }
 
@@ -53,7 +53,7 @@ export class TlsHandshakes {
 
   #forget(key: string, handshake: Handshake): void {
     handshake.deadline.cancel();
-    this.#crowd.delete(handshake.address, handshake);
+    this.#bySource.delete(handshake.address, handshake);
     if (this.#unfinished.get(key) === handshake) this.#unfinished.delete(key);
   }
 }

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Counter, Gauge } from '../../core/metrics.ts';
 import { unmapped } from './addresses.ts';
-import { Seats } from './seats.ts';
+import { OpenConnections } from './open-connections.ts';
 import type { AttachedAddress, Endpoint, Flow, StreamEnds, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
 import { WsConnection } from './ws-connection.ts';
@@ -12,7 +12,7 @@ export class WsTransport {
   readonly #context: TransportContext;
   /** By remote address and port. */
   readonly #byRemote = new Map<string, WsConnection>();
-  readonly #connections: Seats<WsConnection>;
+  readonly #connections: OpenConnections<WsConnection>;
   readonly #open: Gauge;
   readonly #refused: Counter;
   #closed = false;
@@ -20,7 +20,7 @@ export class WsTransport {
   constructor({ protocol, host, port }: AttachedAddress, context: TransportContext) {
     this.local = { protocol, address: host, port };
     this.#context = context;
-    this.#connections = new Seats(context.limits);
+    this.#connections = new OpenConnections(context.limits);
     this.#open = context.metrics.gauge('sip_connections', 'SIP connections open, by listener', ['listener']);
     this.#refused = context.metrics.counter(
       'sip_connections_refused_total',

@@ -8,7 +8,7 @@ import type { Arrival } from './arrival.ts';
 import type { AskingSide } from './asking-side.ts';
 import { responsePath } from './response-path.ts';
 import type { Surroundings } from './surroundings.ts';
-import { shownToApplication } from './upward.ts';
+import { shownToApplication } from './binary-bodies.ts';
 
 /** The 2xx of ours to INVITEs, until their ACKs come (RFC 3261 §13.3.1.4). */
 export class AcceptedCalls {

@@ -22,6 +22,7 @@ export interface InDialogRequest {
   readonly body?: Buffer;
 }
 
+/** The way of a request in a dialog, by its route set (RFC 3261 §12.2.1.1). */
 export function journeyInDialog({ method, next, fallback, fields, body }: InDialogRequest): Journey {
   const draft = {
     method,

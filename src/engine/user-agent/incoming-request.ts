@@ -14,7 +14,7 @@ import { applicationFields } from './application-fields.ts';
 import { DIALOG_CREATING, composeResponse } from './compose-response.ts';
 import type { Surroundings } from './surroundings.ts';
 import { UnansweredInvite } from './unanswered-invite.ts';
-import { shownToApplication } from './upward.ts';
+import { shownToApplication } from './binary-bodies.ts';
 
 /** What becomes of the answers to requests, apart from being sent. */
 export interface AnswerJudge {

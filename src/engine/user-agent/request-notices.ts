@@ -6,7 +6,7 @@ import type { Departure } from './departures.ts';
 import { undeliverable } from './departures.ts';
 import type { Order } from './order.ts';
 import type { Surroundings } from './surroundings.ts';
-import { shownToApplication } from './upward.ts';
+import { shownToApplication } from './binary-bodies.ts';
 
 /** What an application is told of its request: that it was sent, once, and its responses. Of others nobody is told. */
 export class RequestNotices {

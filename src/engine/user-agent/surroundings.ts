@@ -9,7 +9,7 @@ import type { SipTimers } from '../transaction/timers.ts';
 import type { Target, TransportLayer } from '../transport/transport.ts';
 import type { Identifiers } from './identifiers.ts';
 import type { LocalAddresses } from './local-addresses.ts';
-import type { BinaryBodies } from './upward.ts';
+import type { BinaryBodies } from './binary-bodies.ts';
 
 /**
  * A request that an application sent comes back, as a proxy found us in its way: 'refuse' answers 482 unless there is

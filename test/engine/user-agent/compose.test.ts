@@ -6,7 +6,7 @@ import type { SipRequest } from '../../../src/engine/message/sip-message.ts';
 import { applicationFields } from '../../../src/engine/user-agent/application-fields.ts';
 import { composeRequest } from '../../../src/engine/user-agent/compose-request.ts';
 import { composeResponse } from '../../../src/engine/user-agent/compose-response.ts';
-import { shownToApplication } from '../../../src/engine/user-agent/upward.ts';
+import { shownToApplication } from '../../../src/engine/user-agent/binary-bodies.ts';
 
 const WAY = {
   via: 'UDP 192.0.2.5:5060',

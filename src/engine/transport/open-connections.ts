@@ -1,17 +1,17 @@
-import { Crowd } from './crowd.ts';
+import { BySource } from './by-source.ts';
 import type { TransportLimits } from './limits.ts';
 
 /** What is kept of a connection, whoever made it. */
-interface Seated {
+interface KeptConnection {
   readonly remote: { readonly address: string };
 }
 
 /** The connections of one listener, and which of them goes when there is no room for another. */
-export class Seats<T extends Seated> {
+export class OpenConnections<T extends KeptConnection> {
   readonly #limits: Pick<TransportLimits, 'connections' | 'ownShare'>;
-  readonly #all = new Crowd<T>();
+  readonly #all = new BySource<T>();
   /** Those that came and over which nothing was said yet. */
-  readonly #silent = new Crowd<T>();
+  readonly #silent = new BySource<T>();
 
   constructor(limits: Pick<TransportLimits, 'connections' | 'ownShare'>) {
     this.#limits = limits;

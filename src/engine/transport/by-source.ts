@@ -1,7 +1,7 @@
 import { sourceKey } from '../admission/source-key.ts';
 
 /** Connections by their source, of each the longest there first: who has most is who makes room. */
-export class Crowd<T> {
+export class BySource<T> {
   readonly #bySource = new Map<string, Set<T>>();
   #size = 0;
 
