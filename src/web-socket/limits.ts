@@ -2,6 +2,8 @@
 export interface WebSocketLimits {
   /** Connections of one listener at one time, of all kinds together; one more is closed at once. */
   readonly connections: number;
+  /** Of these, those of one source whose opening handshake is not done; for one more its oldest is closed. */
+  readonly handshakesOfSource: number;
   /** From a connection to the end of its opening handshake, over TLS the handshake of TLS apart. */
   readonly handshake: number;
   /** A client is asked for a sign of life so often. */
@@ -26,6 +28,7 @@ export interface WebSocketLimits {
 
 export const WEB_SOCKET_LIMITS: WebSocketLimits = {
   connections: 5_000,
+  handshakesOfSource: 250,
   handshake: 10_000,
   pingInterval: 30_000,
   pongTimeout: 20_000,

@@ -15,6 +15,7 @@ import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import { NoWebSocketListener } from './errors.ts';
 import type { WebSocketLimits } from './limits.ts';
 import { WEB_SOCKET_LIMITS } from './limits.ts';
+import { OpeningHandshakes } from './opening-handshakes.ts';
 import { UnfinishedMessages } from './unfinished-messages.ts';
 import type { Refusal, Subprotocol } from './upgrade.ts';
 import { judgeUpgrade, upgradeRequired } from './upgrade.ts';
@@ -114,6 +115,7 @@ class Listener implements WebSocketListener {
   readonly #serving = new Map<Subprotocol, SubprotocolServer & { readonly upgrades: WebSocketServer }>();
   /** As accepted: over TLS the plain ones, so that those are closed too whose handshake never ends. */
   readonly #sockets = new Set<Socket>();
+  readonly #opening: OpeningHandshakes;
   /** Runs while a connection is not upgraded. */
   readonly #handshakes = new Map<Duplex, Timer>();
   readonly #open = new Set<WebSocket>();
@@ -131,6 +133,7 @@ class Listener implements WebSocketListener {
     this.#server = server;
     this.#options = options;
     this.#limits = { ...WEB_SOCKET_LIMITS, ...options.limits };
+    this.#opening = new OpeningHandshakes(this.#limits.handshakesOfSource);
     this.#unfinished = new UnfinishedMessages(this.#limits.unfinishedRoom);
     this.#origins = origins === undefined ? undefined : new Set(origins.map((each) => each.toLowerCase()));
     this.#gauge = metrics.gauge('web_socket_connections', 'WebSocket connections open, by what is spoken', [
@@ -144,6 +147,7 @@ class Listener implements WebSocketListener {
     server.maxConnections = this.#limits.connections;
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
+      this.#opening.begin(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
     server.on(address.protocol === 'wss' ? 'secureConnection' : 'connection', (socket: Socket) =>
@@ -235,6 +239,7 @@ class Listener implements WebSocketListener {
   #opened(subprotocol: Subprotocol, server: SubprotocolServer, webSocket: WebSocket, socket: Socket): void {
     const { remoteAddress, remotePort, localAddress } = socket;
     this.#endHandshake(socket);
+    this.#opening.end(socket);
     if (remoteAddress === undefined || remotePort === undefined || localAddress === undefined) {
       webSocket.terminate();
       return;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { NoWebSocketListener } from '../../src/web-socket/errors.ts';
 import { startWebSocketListener } from '../../src/web-socket/listener.ts';
 import { silentLogger } from '../../src/core/logger.ts';
@@ -162,6 +163,25 @@ describe('the opening handshake of a WebSocket', () => {
     first.close();
     await until('room', () => running.taken[0]?.stream.destroyed === true);
     await running.connect('sip');
+  });
+
+  it('half-open: of one source the oldest connection that is not upgraded goes for one too many; others are let be', async () => {
+    running = await RunningListener.start({ limits: { handshakesOfSource: 3 } });
+    const upgraded = [await running.connect(), await running.connect()];
+    const idle = async (from: string): Promise<Socket> => {
+      const socket = connect({ port: portOf(), host: '127.0.0.1', localAddress: from });
+      socket.on('error', () => undefined);
+      await once(socket, 'connect');
+      return socket.resume();
+    };
+    const slow = await idle('127.0.0.2');
+    const silent: Socket[] = [];
+    for (let i = 0; i < 5; i++) silent.push(await idle('127.0.0.1'));
+    await until('the end of two', () => silent.filter(({ closed }) => closed).length === 2);
+    expect(silent.map(({ closed }) => closed)).to.deep.equal([true, true, false, false, false]);
+    expect(slow.closed).to.equal(false);
+    expect(upgraded.map(({ socket }) => socket.readyState)).to.deep.equal([1, 1]);
+    for (const socket of [slow, ...silent]) socket.destroy();
   });
 
   it('says why an address cannot be had', async () => {
