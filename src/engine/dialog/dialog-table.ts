@@ -100,7 +100,7 @@ export class DialogTable {
   /** The peer seems not to know the dialog: it ends after `delay` ms unless something says otherwise. */
   doom(dialog: Dialog, delay: number): void {
     if (!this.has(dialog)) return;
-    dialog.doomed ??= this.#clock.after(delay, () => this.close(dialog));
+    dialog.doomed ??= this.#clock.after(delay, () => this.#lapse(dialog));
   }
 
   /** The peer does know the dialog. */
@@ -149,6 +149,10 @@ export class DialogTable {
       dialog.lapse = this.#clock.after(left, () => this.#judge(dialog));
       return;
     }
+    this.#lapse(dialog);
+  }
+
+  #lapse(dialog: Dialog): void {
     this.close(dialog);
     this.#lapsed(dialog);
   }

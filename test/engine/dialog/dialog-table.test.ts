@@ -87,7 +87,7 @@ describe('the table of dialogs', () => {
     expect(lapsed).to.deep.equal([dialog]);
   });
 
-  it('ends a doomed dialog silently, unless it is spared', async () => {
+  it('ends a doomed dialog, unless it is spared', async () => {
     const dialog = table.open(newDialog({}, 100_000));
     table.doom(dialog, 500);
     table.spare(dialog);
@@ -96,7 +96,7 @@ describe('the table of dialogs', () => {
     table.doom(dialog, 500);
     await clock.advance(500);
     expect(table.has(dialog)).to.equal(false);
-    expect(lapsed).to.deep.equal([]);
+    expect(lapsed).to.deep.equal([dialog]);
     expect(clock.pendingTimers).to.equal(0);
   });
 
