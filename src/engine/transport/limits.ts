@@ -16,6 +16,8 @@ export const TRANSPORT_LIMITS = {
   pauseReadingAt: 256 * 1024,
   /** How long a peer may leave us waiting so. */
   stalled: 30_000,
+  /** Bytes of one listener's connections that are of messages not complete; for more one of them is closed. */
+  unfinishedRoom: 64 * 1024 * 1024,
   /** How long a message may take to arrive once it has begun. */
   messageArrival: 30_000,
   /** A connection without a byte either way is closed. */

@@ -10,6 +10,8 @@ import { TransportError } from './transport.ts';
 export interface ConnectionKeeper {
   /** The first message came over it. */
   onSpoken(connection: StreamConnection): void;
+  /** So many bytes of it wait for the rest of a message. */
+  onHolding(connection: StreamConnection, bytes: number): void;
   onClosed(connection: StreamConnection): void;
 }
 
@@ -69,6 +71,11 @@ export class StreamConnection implements Flow {
     this.#socket.destroy();
   }
 
+  /** Ends it at once, for what it has sent of a message is too much for the listener. */
+  giveWay(): void {
+    this.#sender.fail('its unfinished message gave way to others');
+  }
+
   #receive(chunk: Buffer): void {
     this.#lastActive = this.#context.clock.now();
     let pinged = false;
@@ -94,6 +101,7 @@ export class StreamConnection implements Flow {
     }
     if (pinged) this.#sender.pong();
     this.#watchArrival(arrived.length > 0);
+    this.#keeper.onHolding(this, this.#framer.holding);
   }
 
   #speak(): void {

@@ -41,6 +41,11 @@ export class StreamFramer {
     return this.#size > 0 && first !== CR && first !== LF;
   }
 
+  /** Bytes of memory that wait for more of a message. */
+  get holding(): number {
+    return this.#held.length;
+  }
+
   /** Takes the next bytes and returns what they complete. After a fault it takes no more. */
   push(chunk: Buffer): Framed[] {
     if (this.#broken || chunk.length === 0) return [];

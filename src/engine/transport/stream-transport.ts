@@ -10,6 +10,7 @@ import { StreamConnection } from './stream-connection.ts';
 import type { StreamSockets } from './stream-sockets.ts';
 import type { Endpoint, Flow, ListenAddress, LocalEndpoint, Target, TransportContext } from './transport.ts';
 import { TransportError } from './transport.ts';
+import { UnfinishedMessages } from './unfinished-messages.ts';
 
 /** SIP over TCP or TLS: one listener, and the connections that came to it or that we made (RFC 3261 §18). */
 export class StreamTransport {
@@ -18,6 +19,7 @@ export class StreamTransport {
   readonly #server: Server;
   readonly #context: TransportContext;
   readonly #connections: OpenConnections<StreamConnection>;
+  readonly #unfinished: UnfinishedMessages<StreamConnection>;
   /** The newest by remote address and port, and by the name it was made for. */
   readonly #byTarget = new Map<string, StreamConnection>();
   readonly #connecting = new Map<string, Promise<StreamConnection>>();
@@ -42,6 +44,7 @@ export class StreamTransport {
     this.#server = server;
     this.#context = context;
     this.#connections = new OpenConnections(context.limits);
+    this.#unfinished = new UnfinishedMessages(context.limits.unfinishedRoom);
     this.#open = context.metrics.gauge('sip_connections', 'SIP connections open, by listener', ['listener']);
     this.#refused = context.metrics.counter(
       'sip_connections_refused_total',
@@ -185,7 +188,11 @@ export class StreamTransport {
     };
     const connection = new StreamConnection(socket, { local, remote }, this.#context, {
       onSpoken: (spoken) => this.#connections.spoke(spoken),
+      onHolding: (holder, bytes) => {
+        for (const leaving of this.#unfinished.holds(holder, bytes)) leaving.giveWay();
+      },
       onClosed: (closed) => {
+        this.#unfinished.holds(closed, 0);
         this.#connections.delete(closed);
         for (const key of keys) if (this.#byTarget.get(key) === closed) this.#byTarget.delete(key);
         this.#count();

@@ -393,6 +393,25 @@ describe('SIP over TCP', () => {
     await until('one more', () => listening.received.length === 3);
   });
 
+  it('unfinished messages: when they are too much for memory, those of who sends most give way', async () => {
+    await start({ unfinishedRoom: 300_000 });
+    const whole = textMessage('a', VIA, 'x'.repeat(30_000));
+    const honest = await call('127.0.0.3');
+    honest.socket.write(whole.subarray(0, -1));
+    const greedy: Peer[] = [];
+    for (let i = 0; i < 20; i++) {
+      const peer = await call('127.0.0.2');
+      greedy.push(peer);
+      peer.socket.write(whole.subarray(0, 20_000));
+      await sleep(2);
+    }
+    await until('the end of some', () => greedy[0]?.closed() === true);
+    expect(greedy.at(-1)?.closed()).to.equal(false);
+    expect(listening.failed[0]?.error.message).to.equal('its unfinished message gave way to others');
+    honest.socket.write(whole.subarray(-1));
+    await until('the request', () => listening.received.length === 1);
+  });
+
   describe('one source that takes all connections', () => {
     const talker = async (from: string): Promise<Peer> => {
       const peer = await call(from);
