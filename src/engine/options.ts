@@ -120,7 +120,7 @@ const PROTOCOLS: readonly ListenProtocol[] = ['udp', 'tcp', 'tls'];
  */
 
 /** @throws UnusableOption */
-export function listenAddress(text: string): ListenAddress {
+function listenAddress(text: string): ListenAddress {
   const [, name, reference, bare, digits] =
     /^([a-z]+):(?:\[([\da-f:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/i.exec(text) ?? [];
   const protocol = PROTOCOLS.find((each) => each === name?.toLowerCase());

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { startEngine, UnusableOption } from '../../src/engine/engine.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { listenAddress, settingsOf } from '../../src/engine/options.ts';
+import { settingsOf } from '../../src/engine/options.ts';
 
 describe('the options of an engine', () => {
   it('need be no more than where it listens and a secret', async () => {
@@ -27,21 +27,12 @@ describe('the options of an engine', () => {
   });
 
   it('say where to listen in a word', () => {
-    expect(listenAddress('udp:127.0.0.1:5060')).to.deep.equal({
-      protocol: 'udp',
-      host: '127.0.0.1',
-      port: 5060,
-    });
-    expect(listenAddress('TLS:[2001:db8::1]:5061')).to.deep.equal({
-      protocol: 'tls',
-      host: '2001:db8::1',
-      port: 5061,
-    });
-    expect(listenAddress('tcp:sip.example.test:0')).to.deep.equal({
-      protocol: 'tcp',
-      host: 'sip.example.test',
-      port: 0,
-    });
+    const listen = ['udp:127.0.0.1:5060', 'TLS:[2001:db8::1]:5061', 'tcp:sip.example.test:0'];
+    expect(settingsOf({ listen, secret: 's' }).listen).to.deep.equal([
+      { protocol: 'udp', host: '127.0.0.1', port: 5060 },
+      { protocol: 'tls', host: '2001:db8::1', port: 5061 },
+      { protocol: 'tcp', host: 'sip.example.test', port: 0 },
+    ]);
   });
 
   it('are refused when they say nothing an engine could do', async () => {
@@ -55,7 +46,7 @@ describe('the options of an engine', () => {
       'udp:a:65536',
       'udp:a b:1',
     ]) {
-      expect(() => listenAddress(text), text).to.throw(UnusableOption);
+      expect(() => settingsOf({ listen: [text], secret: 's' }), text).to.throw(UnusableOption);
     }
     let refusal: unknown;
     await startEngine({ listen: ['udp'], secret: 's' }).catch((error: unknown) => {

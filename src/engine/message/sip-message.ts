@@ -70,10 +70,6 @@ export class SipHeaders {
     this.#fields.push([canonicalName(name), value]);
   }
 
-  prepend(name: string, value: string): void {
-    this.#fields.unshift([canonicalName(name), value]);
-  }
-
   delete(name: string): void {
     const unwanted = canonicalName(name);
     this.#fields = this.#fields.filter(([field]) => field !== unwanted);

@@ -32,5 +32,5 @@ export const TRANSPORT_LIMITS = {
   handshakes: 250,
 } as const;
 
-/** The limits of one transport layer; tests and operators may set others. */
+/** The limits of one transport layer; tests set others. */
 export type TransportLimits = Readonly<Record<keyof typeof TRANSPORT_LIMITS, number>>;
