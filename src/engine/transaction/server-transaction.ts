@@ -54,6 +54,8 @@ export class ServerTransaction implements MachineHost {
   readonly path: ResponsePath;
   /** Our tag in To, for requests that came without one; an application may choose another. */
   localTag: string;
+  /** Bytes its table counts for it. */
+  weight = 0;
   /** Whoever answers; set before the request is handed on. */
   user: ServerTransactionUser | undefined;
   readonly #surroundings: ServerTransactionSurroundings;
@@ -91,6 +93,11 @@ export class ServerTransaction implements MachineHost {
   /** The final response that was given; 0 before. */
   get finalStatus(): number {
     return this.#finalStatus;
+  }
+
+  /** Length of the last response, which is kept for repetitions, bytes. */
+  get responseLength(): number {
+    return this.#lastResponse?.length ?? 0;
   }
 
   /** Can still be answered. */

@@ -16,6 +16,8 @@ import type { SipTimers } from './timers.ts';
 export interface TransactionTableOptions {
   readonly clock: Clock;
   readonly timers: SipTimers;
+  /** Bytes all requests that came may take, for tests; what {@link TRANSACTION_LIMITS} says when it is not given. */
+  readonly serverRoom?: number;
 }
 
 /** All transactions alive: finds the one a message belongs to, and bounds their number. */
@@ -31,15 +33,20 @@ export class TransactionTable {
     TRANSACTION_LIMITS.server,
     Math.floor(getHeapStatistics().heap_size_limit / 2 / TRANSACTION_LIMITS.serverBytes),
   );
+  readonly #serverRoom: number;
   #unanswered = 0;
+  /** What requests that came and their responses take. */
+  #taken = 0;
 
-  constructor({ clock: ownersClock, timers }: TransactionTableOptions) {
+  constructor({ clock: ownersClock, timers, serverRoom }: TransactionTableOptions) {
+    this.#serverRoom = serverRoom ?? this.#mostServers * TRANSACTION_LIMITS.serverBytes;
     const clock = new TimerLanes(ownersClock);
     this.#forServers = {
       clock,
       timers,
       answered: (transaction) => {
         this.#unanswered--;
+        this.#weigh(transaction, keyLength(transaction) + transaction.responseLength);
         // Who was refused may try again by another way.
         if (transaction.finalStatus >= 300) this.#forgetMerge(transaction);
       },
@@ -56,7 +63,11 @@ export class TransactionTable {
 
   /** No further request can be taken in. */
   get serversFull(): boolean {
-    return this.#servers.size >= this.#mostServers || this.#unanswered >= TRANSACTION_LIMITS.unanswered;
+    return (
+      this.#servers.size >= this.#mostServers ||
+      this.#unanswered >= TRANSACTION_LIMITS.unanswered ||
+      this.#taken >= this.#serverRoom
+    );
   }
 
   /** No further request can be sent. */
@@ -79,6 +90,7 @@ export class TransactionTable {
     const keys = { key, mergeKey: merge, localTag };
     const transaction = new ServerTransaction(request, path, keys, this.#forServers);
     this.#servers.set(key, transaction);
+    this.#weigh(transaction, keyLength(transaction) + lengthOf(request));
     // The first of several copies is the one the others are measured by.
     if (merge !== undefined && !this.#merges.has(merge)) this.#merges.set(merge, transaction);
     this.#unanswered++;
@@ -126,7 +138,14 @@ export class TransactionTable {
     for (const transaction of [...this.#clients.values()]) transaction.abandon();
   }
 
+  /** Threat: requests as long as they may be, each kept for 64*T1, which are few by their number. */
+  #weigh(transaction: ServerTransaction, weight: number): void {
+    this.#taken += weight - transaction.weight;
+    transaction.weight = weight;
+  }
+
   #serverEnded(transaction: ServerTransaction): void {
+    this.#weigh(transaction, 0);
     if (this.#servers.get(transaction.key) === transaction) this.#servers.delete(transaction.key);
     this.#forgetMerge(transaction);
     if (transaction.finalStatus === 0) this.#unanswered--;
@@ -143,6 +162,16 @@ export class TransactionTable {
     waiting?.delete(transaction);
     if (waiting?.size === 0) this.#byFlow.delete(transaction.flow);
   }
+}
+
+function keyLength({ key, mergeKey }: ServerTransaction): number {
+  return key.length + (mergeKey?.length ?? 0);
+}
+
+function lengthOf({ headers, body }: SipRequest): number {
+  let length = body.length;
+  for (const [name, value] of headers.entries()) length += name.length + value.length;
+  return length;
 }
 
 const SLAB_BYTES = 65_536;

@@ -66,6 +66,27 @@ describe('the table of transactions', () => {
     expect(table.merges(message)).to.equal(false);
   });
 
+  it('flood of long requests: full when they take too much memory, free again when they are forgotten', async () => {
+    table = new TransactionTable({ clock, timers: DEFAULT_SIP_TIMERS, serverRoom: 100_000 });
+    const open = (index: number): void => {
+      const message = request('MESSAGE', `${index}${'c'.repeat(20_000)}`);
+      const transaction = table.openServer(message, path, `k${index}`, 'tag');
+      transaction.start();
+      // A long Call-ID stands in the answer and in what copies are found by.
+      if (index % 2 === 0) transaction.respond(responseTo(message, 200, 'tag'));
+    };
+    open(0);
+    open(1);
+    expect(table.serversFull).to.equal(false);
+    open(2);
+    expect(table.serversFull).to.equal(true);
+    await clock.advance(32_000);
+    expect(table.serversFull).to.equal(false);
+    table.abandonAll();
+    for (let index = 3; index < 5; index++) open(index);
+    expect(table.serversFull).to.equal(false);
+  });
+
   it('flood of requests nobody answers: full at the limit, free again below it', () => {
     let first: SipRequest | undefined;
     for (let index = 0; index < TRANSACTION_LIMITS.unanswered; index++) {
