@@ -93,6 +93,29 @@ describe('the engine under drachtio-srf', () => {
     for (const name of ['P-Asserted-Identity', 'Referred-By']) expect(seen[0]?.get(name)).to.equal(undefined);
   });
 
+  it('disguised methods: a BYE written with an escape ends no call for the application alone', async () => {
+    const opened = deferred<SrfDialog>();
+    const app = await application({
+      INVITE: (request, response) => {
+        void app.createUAS(request, response, { localSdp: SDP }).then(opened.resolve);
+      },
+    });
+    const alice = await peer();
+    const headers = [contactOf(alice), 'Content-Type: application/sdp'];
+    const request = rawRequest({ method: 'INVITE', uri: uriOf(alice), client: alice, headers, body: SDP });
+    alice.send(request);
+    const response = await alice.nextMessage(isResponse(200, 'INVITE'));
+    alice.send(rawInDialog(alice, 'ACK', { request, response }, 1));
+    let ended = 0;
+    (await opened.promise).on('destroy', () => ended++);
+    alice.send(rawInDialog(alice, '%42YE', { request, response }, 2));
+    await alice.nextMessage(isResponse(501, '%42YE'));
+    expect(ended).to.equal(0);
+    alice.send(rawInDialog(alice, 'BYE', { request, response }, 3));
+    await alice.nextMessage(isResponse(200, 'BYE'));
+    expect(ended).to.equal(1);
+  });
+
   for (const protocol of ['udp', 'tcp'] as const) {
     describe(`over ${protocol}`, () => {
       /** A call that an application has answered, and the peer acknowledged. */
