@@ -31,16 +31,11 @@ const ONE_VALUE: ReadonlySet<string> = new Set([
  * would become a blank on the way to the application, which could not read the line.
  */
 const REQUEST_URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s\p{Cc}<>"]+$/u;
-/**
- * No method has an escape, though a token may look like one. Threat: drachtio-srf resolves `%42YE`, and a call would be over
- * to the application and not to us.
- */
-const ESCAPED_METHOD = /%(?:u[\dA-Fa-f]{4}|[\dA-Fa-f]{2})/;
 const SIP_SCHEME = /^sips?:/i;
 
 /**
  * Makes a message of its head and body, if its head is one.
- * @throws MalformedMessage with 400, 501 or 505; 513 for a head over a limit
+ * @throws MalformedMessage with 400 or 505; 513 for a head over a limit
  */
 export function assembleMessage(head: MessageHead, body: Buffer): SipMessage {
   const { startLine, headers, flaw } = head;
@@ -60,7 +55,6 @@ export function assembleMessage(head: MessageHead, body: Buffer): SipMessage {
     case 'request': {
       const { version, method, uri } = startLine;
       if (version !== '2.0') throw refuse(505, 'Version Not Supported');
-      if (ESCAPED_METHOD.test(method)) throw refuse(501, 'Not Implemented');
       if (!isRequestUri(uri)) throw refuse(400, 'Bad Request-URI');
       const problem = problemOf(headers, method);
       if (problem !== undefined) throw refuse(400, problem);

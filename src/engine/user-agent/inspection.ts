@@ -24,11 +24,21 @@ export function inspect(
   return hops(request) ?? scheme(request) ?? extensionObjection(request, extensions);
 }
 
-/** §8.2.2.3: an extension that is required and not understood. ACK and CANCEL are never refused for one. */
+/**
+ * A method that reads as another once its escapes are resolved, which it has not (RFC 4475 §3.1.1.5). Threat: drachtio-srf
+ * resolves them, so that `%42YE` in a dialog would end it for the application and not for us.
+ */
+const SEEMS_ESCAPED = /%(?:u[\dA-Fa-f]{4}|[\dA-Fa-f]{2})/;
+
+/**
+ * What speaks against a request in a dialog as well: a method that cannot be told to an application; an extension that is
+ * required and not understood (§8.2.2.3). ACK and CANCEL are never refused for one.
+ */
 export function extensionObjection(
-  { headers }: SipRequest,
+  { method, headers }: SipRequest,
   extensions: ReadonlySet<string> | undefined,
 ): Objection | undefined {
+  if (SEEMS_ESCAPED.test(method)) return { status: 501, headers: [] };
   if (!headers.has('Require')) return undefined;
   const unsupported = headers.all('Require').filter((value) => {
     const tag = value.trim().toLowerCase();
