@@ -26,7 +26,7 @@ export interface DialogState {
 export function dialogOfServer(request: SipRequest, response: SipResponse): DialogState {
   const localAddress = response.headers.get('To') ?? '';
   const remoteAddress = request.headers.get('From') ?? '';
-  return {
+  return apart({
     callId: request.headers.get('Call-ID') ?? '',
     localTag: tagOf(localAddress),
     remoteTag: tagOf(remoteAddress),
@@ -36,14 +36,14 @@ export function dialogOfServer(request: SipRequest, response: SipResponse): Dial
     routeSet: request.headers.all('Record-Route'),
     localSequence: 0,
     remoteSequence: parseCSeq(request.headers.get('CSeq') ?? '').sequence,
-  };
+  });
 }
 
 /** RFC 3261 §12.1.2: the dialog as the one who asked sees it; the route set is the recorded one backwards. */
 export function dialogOfClient(request: SipRequest, response: SipResponse): DialogState {
   const localAddress = request.headers.get('From') ?? '';
   const remoteAddress = response.headers.get('To') ?? '';
-  return {
+  return apart({
     callId: request.headers.get('Call-ID') ?? '',
     localTag: tagOf(localAddress),
     remoteTag: tagOf(remoteAddress),
@@ -53,7 +53,28 @@ export function dialogOfClient(request: SipRequest, response: SipResponse): Dial
     routeSet: response.headers.all('Record-Route').reverse(),
     localSequence: parseCSeq(request.headers.get('CSeq') ?? '').sequence,
     remoteSequence: undefined,
+  });
+}
+
+/**
+ * With characters of its own: to a part of a string belongs the whole of it, and these would hold the text of the message
+ * they came in, however long that is, for as long as the dialog lives.
+ */
+function apart(state: DialogState): DialogState {
+  return {
+    ...state,
+    callId: ownText(state.callId),
+    localTag: ownText(state.localTag),
+    remoteTag: ownText(state.remoteTag),
+    localAddress: ownText(state.localAddress),
+    remoteAddress: ownText(state.remoteAddress),
+    remoteTarget: ownText(state.remoteTarget),
+    routeSet: state.routeSet.map(ownText),
   };
+}
+
+function ownText(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** Requests that may move the peer's Contact (RFC 3261 §12.2, RFC 3311, RFC 6665 §4.4.1). */
@@ -69,7 +90,11 @@ export function afterRequest(state: DialogState, request: SipRequest): DialogSta
   const { sequence } = parseCSeq(request.headers.get('CSeq') ?? '');
   if (state.remoteSequence !== undefined && sequence <= state.remoteSequence) return 'out-of-order';
   const target = TARGET_REFRESH.has(request.method) ? contactUri(request) : undefined;
-  return { ...state, remoteSequence: sequence, remoteTarget: target ?? state.remoteTarget };
+  return {
+    ...state,
+    remoteSequence: sequence,
+    remoteTarget: target === undefined ? state.remoteTarget : ownText(target),
+  };
 }
 
 /** RFC 6141 §4: a request that moved the peer's Contact from `former` and was refused has moved nothing. */
@@ -82,7 +107,7 @@ export function refusedRefresh(state: DialogState, request: SipRequest, former: 
 export function afterResponse(state: DialogState, method: string, response: SipResponse): DialogState {
   if (response.status < 200 || response.status >= 300 || !TARGET_REFRESH.has(method)) return state;
   const target = contactUri(response);
-  return target === undefined ? state : { ...state, remoteTarget: target };
+  return target === undefined ? state : { ...state, remoteTarget: ownText(target) };
 }
 
 /** Request-URI and headers of our next request in the dialog, and the state after it. */

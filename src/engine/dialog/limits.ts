@@ -2,6 +2,8 @@
 export const DIALOG_LIMITS = {
   /** Dialogs alive at one time. */
   dialogs: 50_000,
+  /** Characters of a request that begins one which the dialog keeps: its route, its addresses and its name. */
+  state: 8_192,
   /** A call in which nothing was said over SIP for so long is over, ms. */
   inviteIdle: 12 * 3_600_000,
   /** A subscription outlives its Expires by this much, for its last NOTIFY, ms. */

@@ -1,4 +1,6 @@
+import { DIALOG_LIMITS } from '../dialog/limits.ts';
 import type { SipRequest } from '../message/sip-message.ts';
+import { DIALOG_CREATING } from './compose-response.ts';
 
 /** Why a request is refused before any application sees it. */
 export interface Objection {
@@ -21,7 +23,7 @@ export function inspect(
   request: SipRequest,
   extensions: ReadonlySet<string> | undefined,
 ): Objection | undefined {
-  return hops(request) ?? scheme(request) ?? extensionObjection(request, extensions);
+  return hops(request) ?? scheme(request) ?? extensionObjection(request, extensions) ?? remembrance(request);
 }
 
 /**
@@ -62,4 +64,14 @@ function hops({ method, headers }: SipRequest): Objection | undefined {
 function scheme({ uri }: SipRequest): Objection | undefined {
   const [, name = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(uri) ?? [];
   return SERVED_SCHEMES.has(name.toLowerCase()) ? undefined : { status: 416, headers: [] };
+}
+
+/** Threat: dialogs, which may live for hours, each with a route and addresses as long as a message may be. */
+function remembrance({ method, headers }: SipRequest): Objection | undefined {
+  if (!DIALOG_CREATING.has(method)) return undefined;
+  let length = 0;
+  for (const name of ['From', 'To', 'Call-ID', 'Contact', 'Record-Route']) {
+    for (const value of headers.fields(name)) length += value.length;
+  }
+  return length > DIALOG_LIMITS.state ? { status: 513, headers: [] } : undefined;
 }

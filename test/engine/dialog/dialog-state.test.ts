@@ -7,8 +7,10 @@ import {
   nextRequest,
 } from '../../../src/engine/dialog/dialog-state.ts';
 import type { DialogState } from '../../../src/engine/dialog/dialog-state.ts';
+import { parseMessage } from '../../../src/engine/message/parse-message.ts';
 import { SipHeaders } from '../../../src/engine/message/sip-message.ts';
 import type { SipRequest, SipResponse } from '../../../src/engine/message/sip-message.ts';
+import { collectedHeap } from '../../fuzz/heap.ts';
 
 const body = Buffer.alloc(0);
 
@@ -138,10 +140,42 @@ describe('the state of a dialog (RFC 3261 §12)', () => {
     expect(state.remoteTarget).to.equal('sip:al@example.test');
     expect(() => nextRequest(state, 'BYE')).to.not.throw();
   });
+
+  it('long messages: holds its own parts alone, not the text they came in', () => {
+    const text = [
+      'SUBSCRIBE sip:bob@example.test SIP/2.0',
+      'Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKlong-enough',
+      'From: <sip:somebody-with-a-name@example.test>;tag=a-long-enough-tag',
+      'To: <sip:bob@example.test>',
+      'Call-ID: a-call-id-that-is-no-short-string',
+      'CSeq: 1 SUBSCRIBE',
+      'Contact: <sip:somebody-with-a-name@192.0.2.7:5060>',
+      'Record-Route: <sip:192.0.2.99:5060;lr;some=parameter>',
+      `Subject: ${'s'.repeat(40_000)}`,
+    ].join('\r\n');
+    const kept: DialogState[] = [];
+    const before = collectedHeap();
+    for (let i = 0; i < 200; i++) {
+      const message = parseMessage(Buffer.from(`${text}\r\n\r\n`));
+      if (message.kind !== 'request') throw new TypeError('a request was expected');
+      const begun = dialogOfServer(message, response());
+      const later = afterRequest(begun, { ...message, headers: cseq(message.headers, '2 SUBSCRIBE') });
+      if (later !== 'out-of-order') kept.push(later);
+    }
+    const each = (collectedHeap() - before) / kept.length;
+    expect(kept).to.have.length(200);
+    expect(each).to.be.below(10_000);
+  });
 });
 
 function moveTo(from: SipRequest, contact: string): SipRequest {
   const headers = from.headers.clone();
   headers.set('Contact', contact);
   return { ...from, headers };
+}
+
+function cseq(headers: SipHeaders, value: string): SipHeaders {
+  const changed = headers.clone();
+  changed.set('CSeq', value);
+  return changed;
 }

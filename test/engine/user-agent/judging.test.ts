@@ -204,6 +204,13 @@ describe('what the engine answers itself (RFC 3261 §8.2)', () => {
     });
   });
 
+  it('hoarding: 513 to a call with a route or name too long to be remembered for hours; a text may have it', () => {
+    const headers = [`Record-Route: ${'<sip:192.0.2.9;lr>,'.repeat(500)}<sip:192.0.2.8;lr>`];
+    expect(ask('INVITE', { headers })).to.deep.equal(['513 INVITE']);
+    expect(ask('INVITE', { callId: 'c'.repeat(9_000) }).at(-1)).to.equal('513 INVITE');
+    expect(ask('MESSAGE', { headers }).at(-1)).to.equal('200 MESSAGE');
+  });
+
   it('the application’s own request within a dialog it does not own: refused', () => {
     app.inDialog('BYE', 'nothing;from-tag=1');
     app.inDialog('ACK', 'nothing;from-tag=1');
