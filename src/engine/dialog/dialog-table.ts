@@ -58,6 +58,7 @@ export class DialogTable {
       offering: undefined,
       updated: undefined,
       parting: undefined,
+      postponed: undefined,
       lapsesAt: 0,
       lapse: undefined,
       doomed: undefined,
@@ -121,11 +122,11 @@ export class DialogTable {
     dialog.acknowledgement = undefined;
     dialog.unacknowledged = undefined;
     // RFC 3261 §15.1.2: what the peer still asked in it is answered.
-    const { invited, parting } = dialog;
-    dialog.invited = undefined;
-    dialog.parting = undefined;
+    const { invited, parting, postponed } = dialog;
+    forgetWaiting(dialog);
     invited?.refuse(487);
     parting?.drop();
+    postponed?.drop();
   }
 
   /** What belongs to an application. */
@@ -136,8 +137,7 @@ export class DialogTable {
   /** Drops them all; no peer is told. */
   closeAll(): void {
     for (const dialog of [...this.#byTags.values()]) {
-      dialog.invited = undefined;
-      dialog.parting = undefined;
+      forgetWaiting(dialog);
       this.close(dialog);
     }
   }
@@ -161,6 +161,12 @@ export class DialogTable {
   #freeId(plain: string, localTag: string): string {
     return this.#byId.has(plain) ? `${plain};local-tag=${fieldSafe(localTag)}` : plain;
   }
+}
+
+function forgetWaiting(dialog: Dialog): void {
+  dialog.invited = undefined;
+  dialog.parting = undefined;
+  dialog.postponed = undefined;
 }
 
 function tagsKey(callId: string, localTag: string, remoteTag: string): string {

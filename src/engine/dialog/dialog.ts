@@ -3,6 +3,12 @@ import type { Application } from '../control/application.ts';
 import type { Flow } from '../transport/transport.ts';
 import type { DialogState } from './dialog-state.ts';
 
+/** A request of ours that may not go out yet: sends it, or says that there is no dialog to send it in any more. */
+interface Waiting {
+  readonly go: () => void;
+  readonly drop: () => void;
+}
+
 /** A dialog and whose it is. */
 export interface Dialog {
   /** What the application calls it: `<Call-ID>;from-tag=<From tag of the first request>`. */
@@ -16,8 +22,11 @@ export interface Dialog {
    */
   flow: Flow;
   state: DialogState;
-  /** Ours to repeat until the peer's ACK comes: CSeq number of the INVITE, and how to stop. */
-  accepted: { readonly sequence: number; readonly stop: () => void } | undefined;
+  /**
+   * Ours to repeat until the peer's ACK comes: CSeq number of the INVITE, whether that ACK answers an offer of ours, and how
+   * to stop.
+   */
+  accepted: { readonly sequence: number; readonly answers: boolean; readonly stop: () => void } | undefined;
   /** Our ACK to the peer's last 2xx, repeated when that 2xx is. */
   acknowledgement: { readonly sequence: number; readonly repeat: () => void } | undefined;
   /** Our INVITE got a 2xx and no ACK was sent yet: its CSeq number, and what the ACK repeats of it. */
@@ -31,8 +40,10 @@ export interface Dialog {
   offering: object | undefined;
   /** An UPDATE of the peer that has no answer yet. */
   updated: object | undefined;
-  /** Our BYE, which waits for the ACK to our 2xx: sends it, or says that there is no dialog to send it in any more. */
-  parting: { readonly go: () => void; readonly drop: () => void } | undefined;
+  /** Our BYE, which waits for the ACK to our 2xx. */
+  parting: Waiting | undefined;
+  /** Our re-INVITE, which waits for the same. */
+  postponed: Waiting | undefined;
   /** Milliseconds since the Unix epoch. */
   lapsesAt: number;
   lapse: Timer | undefined;

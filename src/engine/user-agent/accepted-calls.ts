@@ -2,10 +2,11 @@ import { messageLine } from '../control/notice.ts';
 import { repeatUntilAcknowledged } from '../dialog/accepted-invite.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import { parseCSeq } from '../message/cseq.ts';
-import type { SipRequest } from '../message/sip-message.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { ReceivedMessage } from '../transport/transport.ts';
 import type { Arrival } from './arrival.ts';
 import type { AskingSide } from './asking-side.ts';
+import { hasDescription } from './crossing.ts';
 import { responsePath } from './response-path.ts';
 import type { Surroundings } from './surroundings.ts';
 import { shownToApplication } from './binary-bodies.ts';
@@ -21,12 +22,13 @@ export class AcceptedCalls {
   }
 
   /** A 2xx was sent: it is from now on. */
-  answered({ request, received, via }: Arrival, dialog: Dialog, bytes: Buffer): void {
+  answered({ request, received, via }: Arrival, dialog: Dialog, response: SipResponse, bytes: Buffer): void {
     const { clock, timers, transport } = this.#surroundings;
     const path = responsePath(via, received, transport);
     dialog.accepted?.stop();
     dialog.accepted = {
       sequence: parseCSeq(request.headers.get('CSeq') ?? '').sequence,
+      answers: hasDescription(response) && !hasDescription(request),
       stop: repeatUntilAcknowledged({
         clock,
         timers,
@@ -58,7 +60,10 @@ export class AcceptedCalls {
       transactionId: identifiers.next(),
     };
     dialog.owner.notify(messageLine(identifiers.next(), passage, dialog.id), bytes);
-    partNow(dialog);
+    const { postponed } = dialog;
+    if (partNow(dialog)) return;
+    dialog.postponed = undefined;
+    postponed?.go();
   }
 }
 

@@ -161,7 +161,8 @@ export class ClientSide implements ResponseJudge, AskingSide {
     if (dialog === undefined) throw new UnusableMessage('unable to find dialog');
     if (transactions.clientsFull) throw new UnusableMessage('too many requests in progress');
     // RFC 3261 §14.1: one INVITE at a time, whoever sent it.
-    if (method === 'INVITE' && (dialog.inviting || dialog.invited !== undefined)) {
+    const busy = (): boolean => dialog.inviting || dialog.invited !== undefined;
+    if (method === 'INVITE' && (busy() || dialog.postponed !== undefined)) {
       throw new UnusableMessage('an INVITE is in progress');
     }
     const fields = applicationFields(message);
@@ -173,13 +174,18 @@ export class ClientSide implements ResponseJudge, AskingSide {
       const outgoing = this.#launch(application, method, journey, command, dialog);
       if (method === 'UPDATE' && message.body.length > 0) dialog.offering = outgoing;
     };
-    if (method !== 'BYE' || dialog.accepted === undefined) {
+    const drop = (): void => application.fail(command, 'unable to find dialog');
+    if (dialog.accepted === undefined || (method !== 'BYE' && method !== 'INVITE')) {
       go();
-      return;
+    } else if (method === 'INVITE') {
+      // §14.1: not before the ACK to the one before.
+      const fail = (): void => application.fail(command, 'an INVITE is in progress');
+      dialog.postponed = { go: () => (busy() ? fail() : go()), drop };
+    } else {
+      // §15: who answered a call does not hang up before the ACK came, or is given up.
+      if (dialog.parting !== undefined) throw new UnusableMessage('a BYE is in progress');
+      dialog.parting = { go, drop };
     }
-    // §15: who answered a call does not hang up before the ACK came, or is given up.
-    if (dialog.parting !== undefined) throw new UnusableMessage('a BYE is in progress');
-    dialog.parting = { go, drop: () => application.fail(command, 'unable to find dialog') };
   }
 
   #launch(

@@ -50,6 +50,7 @@ export class EndingCalls {
     // §15: not before the ACK to our 2xx; until then the dialog is known to the engine alone.
     if (dialog.accepted !== undefined) {
       dialog.invited = undefined;
+      dialog.postponed = undefined;
       const go = (): void => {
         dialogs.close(dialog);
         this.#farewells.say(() => void this.#sayBye(dialog));

@@ -145,7 +145,7 @@ export class ServerSide implements AnswerJudge {
     if (request.method === 'SUBSCRIBE' && dialog.kind === 'SUBSCRIBE') {
       this.#surroundings.dialogs.keep(dialog, subscriptionLifetime(request, response));
     } else if (request.method === 'INVITE') {
-      this.#accepted.answered(arrival, dialog, bytes);
+      this.#accepted.answered(arrival, dialog, response, bytes);
     }
   }
 

@@ -71,6 +71,87 @@ describe('requests that cross each other in a call', () => {
     });
   });
 
+  describe('while the ACK to our 2xx is awaited', () => {
+    /** A call of the peer's that the application has answered, and the peer not acknowledged. */
+    function called(more: RequestParts = {}) {
+      peer.send(peer.request('INVITE', { callId: 'c', ...more }));
+      app.reply(app.frame('INVITE'), 200, ['Content-Type: application/sdp', '', 'v=0']);
+      const to = peer.taken('200 INVITE').header('To');
+      const { dialogId } = idsOf(app.frame('200 INVITE', 'application'));
+      const say = (method: string, cseq: number, parts: RequestParts = {}): void =>
+        peer.send(peer.request(method, { callId: 'c', to, cseq, ...parts }));
+      const ask = async (method: string): Promise<string[]> => {
+        app.inDialog(method, dialogId);
+        await engine.settle();
+        return peer.news();
+      };
+      return { say, ask };
+    }
+
+    it('a re-INVITE of ours waits for it (§14.1)', async () => {
+      const { say, ask } = called();
+      expect(await ask('INVITE')).to.deep.equal([]);
+      expect(await ask('INVITE'), 'a second one').to.deep.equal([]);
+      expect(app.failures).to.deep.equal(['an INVITE is in progress']);
+      say('ACK', 1);
+      await engine.settle();
+      peer.send(peer.answer(peer.taken('INVITE'), 488));
+      expect(app.news()).to.deep.equal(['INVITE', 'ACK', '488 INVITE']);
+    });
+
+    it('one that never comes: BYE, and the re-INVITE is not sent', async () => {
+      const { ask } = called();
+      await ask('INVITE');
+      await engine.clock.advance(32_000);
+      peer.send(peer.answer(peer.taken('BYE'), 200));
+      expect(peer.news()).to.deep.equal([]);
+      expect(app.failures).to.deep.equal(['unable to find dialog']);
+    });
+
+    it('BYE of either goes before the re-INVITE that waits', async () => {
+      const { say, ask } = called();
+      await ask('INVITE');
+      await ask('BYE');
+      say('ACK', 1);
+      await engine.settle();
+      peer.send(peer.answer(peer.taken('BYE'), 200));
+      await engine.settle();
+      expect(peer.news()).to.deep.equal([]);
+      expect(app.failures).to.deep.equal(['unable to find dialog']);
+    });
+
+    it('BYE of the peer ends the re-INVITE that waits', async () => {
+      const { say, ask } = called();
+      await ask('INVITE');
+      say('BYE', 2);
+      app.reply(app.frame('BYE'), 200);
+      await engine.settle();
+      expect(peer.news()).to.deep.equal(['200 BYE']);
+      expect(app.failures).to.deep.equal(['unable to find dialog']);
+    });
+
+    it('with the answer to our offer in it: 491 to another offer, until it comes (RFC 5407 §3.1.5)', () => {
+      const { say } = called();
+      say('INVITE', 2, { branch: 'z9hG4bKx', headers: ['Content-Type: application/sdp'], body: 'v=0' });
+      peer.taken('491 INVITE');
+      say('ACK', 2, { branch: 'z9hG4bKx' });
+      say('ACK', 1);
+      expect(app.news()).to.deep.equal(['INVITE', 'ACK']);
+      say('INVITE', 3);
+      app.reply(app.frame('INVITE'), 200);
+      say('ACK', 3);
+      peer.taken('200 INVITE');
+    });
+
+    it('with nothing to say in it: a re-INVITE is taken (RFC 5407 §3.1.4)', () => {
+      const { say } = called({ headers: ['Content-Type: application/sdp'], body: 'v=0' });
+      say('INVITE', 2);
+      app.reply(app.frame('INVITE'), 200);
+      peer.taken('200 INVITE');
+      say('ACK', 2);
+    });
+  });
+
   describe('UPDATE (RFC 3311 §5.2)', () => {
     const OFFER = ['Content-Type: application/sdp', '', 'v=0'];
     const withOffer = { headers: OFFER.slice(0, 1), body: 'v=0' };
