@@ -3,28 +3,22 @@ import type { Application, SipCommand } from '../control/application.ts';
 import type { ApplicationMessage } from '../control/application-message.ts';
 import { UnusableMessage } from '../control/application-message.ts';
 import { requestSentLine } from '../control/notice.ts';
-import { afterResponse, dialogOfClient, nextRequest } from '../dialog/dialog-state.ts';
+import { nextRequest } from '../dialog/dialog-state.ts';
 import type { Dialog } from '../dialog/dialog.ts';
-import { DIALOG_LIMITS } from '../dialog/limits.ts';
-import { endsSubscription, subscriptionLifetime } from '../dialog/subscription.ts';
 import { serializeMessage } from '../message/serialize-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { tagOf } from '../transaction/match.ts';
+import { acknowledge } from './acknowledge.ts';
 import { applicationFields } from './application-fields.ts';
 import type { AskingSide } from './asking-side.ts';
+import { ClientDialogs } from './client-dialogs.ts';
 import { composeRequest } from './compose-request.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
 import type { Journey } from './departures.ts';
 import { EndingCalls, GONE } from './ending-calls.ts';
 import type { Farewells } from './farewells.ts';
 import type { HeldNotifies } from './held-notifies.ts';
-import {
-  dueAcknowledgement,
-  journeyInDialog,
-  repeatAcknowledgement,
-  sendAcknowledgement,
-  withCredentials,
-} from './in-dialog.ts';
+import { journeyInDialog } from './in-dialog.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import type { ResponseJudge } from './outgoing-request.ts';
 import { routeOutOfDialog } from './out-of-dialog.ts';
@@ -36,6 +30,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
   readonly #held: HeldNotifies;
   readonly #farewells: Farewells;
   readonly #ending: EndingCalls;
+  readonly #dialogs: ClientDialogs;
   /** Requests that wait for their final response, by the id the application cancels them by. */
   readonly #waiting = new Map<string, OutgoingRequest>();
   /** Of these, the ones outside of dialogs, by Call-ID and From tag: what an early dialog of theirs is known by. */
@@ -48,6 +43,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
     this.#ending = new EndingCalls(surroundings, farewells, (application, journey) =>
       this.#launch(application, 'BYE', journey),
     );
+    this.#dialogs = new ClientDialogs(surroundings, this.#ending);
   }
 
   /** Requests that wait for a final response. */
@@ -73,7 +69,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
       throw new UnusableMessage('reliable provisional responses are not supported');
     }
     if (method === 'CANCEL') this.#cancel(application, command, message);
-    else if (method === 'ACK') this.#acknowledge(application, command, message);
+    else if (method === 'ACK') acknowledge(this.#surroundings, application, command, message);
     else if (command.dialogId !== '') this.#sendInDialog(application, command, method, message);
     else this.#sendOutOfDialog(application, command, { method, uri }, message);
   }
@@ -104,10 +100,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
   }
 
   judge(outgoing: OutgoingRequest, response: SipResponse): Dialog | 'silent' | undefined {
-    const { dialog, method } = outgoing.order;
-    if (dialog !== undefined) return this.#judgeInDialog(outgoing, dialog, response);
-    if (response.status < 200 || response.status >= 300 || !DIALOG_CREATING.has(method)) return undefined;
-    return this.#judgeDialogCreating(outgoing, response);
+    return this.#dialogs.judge(outgoing, response);
   }
 
   finished(outgoing: OutgoingRequest, response: SipResponse): void {
@@ -118,11 +111,7 @@ export class ClientSide implements ResponseJudge, AskingSide {
       this.#forgetOutside(outgoing);
       return;
     }
-    this.#forgetInDialog(outgoing, dialog);
-    // A challenged request is sent again, in the same dialog.
-    if (response.status === 401 || response.status === 407) return;
-    if (method === 'BYE' || endsSubscription(dialog, outgoing.request))
-      this.#surroundings.dialogs.close(dialog);
+    this.#dialogs.finished(outgoing, dialog, response.status);
   }
 
   #sendOutOfDialog(
@@ -207,17 +196,11 @@ export class ClientSide implements ResponseJudge, AskingSide {
       },
       (reason: unknown) => {
         this.#waiting.delete(outgoing.id);
-        if (dialog !== undefined) this.#forgetInDialog(outgoing, dialog);
+        if (dialog !== undefined) this.#dialogs.left(outgoing, dialog);
         if (command !== undefined) application.fail(command, describeError(reason));
       },
     );
     return outgoing;
-  }
-
-  /** It is not under way in its dialog any more. */
-  #forgetInDialog(outgoing: OutgoingRequest, dialog: Dialog): void {
-    if (outgoing.order.method === 'INVITE') dialog.inviting = false;
-    if (dialog.offering === outgoing) dialog.offering = undefined;
   }
 
   #forgetOutside(outgoing: OutgoingRequest): void {
@@ -241,101 +224,6 @@ export class ClientSide implements ResponseJudge, AskingSide {
       transactionId: identifiers.next(),
     };
     application.answer(command, requestSentLine(identifiers.next(), command.id, passage), bytes);
-  }
-
-  /*
-   * RFC 3261 §13.2.2.4: the ACK to a 2xx is a request of its own within the dialog, with the CSeq number and the
-   * credentials of the INVITE; it is sent again each time the 2xx comes again.
-   */
-  #acknowledge(application: Application, command: SipCommand, message: ApplicationMessage): void {
-    const dialog =
-      command.dialogId === ''
-        ? undefined
-        : this.#surroundings.dialogs.findOwned(command.dialogId, application);
-    if (dialog === undefined && command.dialogId !== '') throw new UnusableMessage('unable to find dialog');
-    if (dialog?.unacknowledged === undefined) {
-      throw new UnusableMessage('ACK for non-success final response is automatically generated by server');
-    }
-    const due = dialog.unacknowledged;
-    const { sequence, credentials } = due;
-    dialog.unacknowledged = undefined;
-    const more = {
-      fallback: dialog.flow,
-      fields: withCredentials(applicationFields(message), credentials),
-      body: message.body,
-    };
-    void sendAcknowledgement(this.#surroundings, dialog.state, sequence, more).then((departure) => {
-      if (departure === undefined) {
-        dialog.unacknowledged ??= due;
-        application.fail(command, 'the ACK could not be sent');
-        return;
-      }
-      const { clock, identifiers } = this.#surroundings;
-      const { bytes, flow } = departure;
-      dialog.acknowledgement = { sequence, repeat: () => void flow.send(bytes).catch(() => undefined) };
-      const passage = {
-        bytes: bytes.length,
-        peer: flow.remote,
-        at: clock.now(),
-        transactionId: identifiers.next(),
-      };
-      application.answer(command, requestSentLine(identifiers.next(), command.id, passage), bytes);
-    });
-  }
-
-  #judgeDialogCreating(outgoing: OutgoingRequest, response: SipResponse): Dialog | 'silent' | undefined {
-    const { request, departure } = outgoing;
-    if (request === undefined || departure === undefined) return undefined;
-    const { method, application, command } = outgoing.order;
-    const { dialogs } = this.#surroundings;
-    const state = dialogOfClient(request, response);
-    const known = dialogs.find(state.callId, state.localTag, state.remoteTag);
-    if (known !== undefined && outgoing.settled) {
-      repeatAcknowledgement(known, request);
-      return 'silent';
-    }
-    if (outgoing.settled || !application.open || command === undefined) {
-      // A second callee of a fork, or nobody here to talk to any more: the call is taken and put down at once.
-      if (method === 'INVITE') this.#ending.putDown(outgoing, state, departure.flow);
-      return 'silent';
-    }
-    const dialog = dialogs.open({
-      kind: method === 'INVITE' ? 'INVITE' : 'SUBSCRIBE',
-      fromTag: state.localTag,
-      owner: application,
-      flow: departure.flow,
-      state,
-      idle: method === 'INVITE' ? DIALOG_LIMITS.inviteIdle : subscriptionLifetime(request, response),
-    });
-    if (method === 'INVITE') dialog.unacknowledged = dueAcknowledgement(request);
-    return dialog;
-  }
-
-  #judgeInDialog(outgoing: OutgoingRequest, dialog: Dialog, response: SipResponse): Dialog | 'silent' {
-    const { method } = outgoing.order;
-    const { dialogs, timers } = this.#surroundings;
-    const { request } = outgoing;
-    const { status } = response;
-    if (status >= 200 && status < 300 && request !== undefined) {
-      if (method === 'INVITE' && !dialogs.has(dialog)) {
-        this.#ending.acknowledge(outgoing, dialog.state, dialog.flow);
-        return outgoing.settled ? 'silent' : dialog;
-      }
-      if (method === 'INVITE' && outgoing.settled) {
-        repeatAcknowledgement(dialog, request);
-        return 'silent';
-      }
-      dialog.state = afterResponse(dialog.state, method, response);
-      if (method === 'INVITE') dialog.unacknowledged = dueAcknowledgement(request);
-      if (dialogs.has(dialog)) {
-        if (dialog.kind === 'INVITE') dialogs.keep(dialog, DIALOG_LIMITS.inviteIdle);
-        else if (method === 'SUBSCRIBE') dialogs.keep(dialog, subscriptionLifetime(request, response));
-        else dialogs.spare(dialog);
-      }
-    } else if (status === 481 || status === 408) {
-      dialogs.doom(dialog, 64 * timers.t1);
-    }
-    return dialog;
   }
 }
 

@@ -3,19 +3,18 @@ import type { SourceRate } from '../admission/source-limits.ts';
 import type { Application, SipCommand } from '../control/application.ts';
 import type { ApplicationMessage } from '../control/application-message.ts';
 import { UnusableMessage } from '../control/application-message.ts';
-import { afterRequest, contactUri, dialogOfServer, refusedRefresh } from '../dialog/dialog-state.ts';
+import { afterRequest, contactUri } from '../dialog/dialog-state.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import { DIALOG_LIMITS } from '../dialog/limits.ts';
-import { endsSubscription, subscriptionLifetime } from '../dialog/subscription.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import { otherCancelledKeys, tagOf, topVia, transactionKey } from '../transaction/match.ts';
-import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import { tagOf, topVia, transactionKey } from '../transaction/match.ts';
 import type { Endpoint, Flow, ReceivedMessage } from '../transport/transport.ts';
 import { isWebSocket } from '../transport/transport.ts';
 import { Admittance } from './admittance.ts';
 import type { AskingSide } from './asking-side.ts';
 import { AcceptedCalls, partNow } from './accepted-calls.ts';
 import type { Arrival } from './arrival.ts';
+import { Cancels } from './cancels.ts';
 import { DIALOG_CREATING } from './compose-response.ts';
 import { crossing } from './crossing.ts';
 import { EarlyDialogs } from './early-dialogs.ts';
@@ -26,6 +25,8 @@ import type { AnswerJudge } from './incoming-request.ts';
 import { extensionObjection, inspect } from './inspection.ts';
 import { RETRY_AFTER, Refusals } from './refusals.ts';
 import { responsePath } from './response-path.ts';
+import { firstBranch } from './returned.ts';
+import { ServerDialogs } from './server-dialogs.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Our side as the one who is asked (UAS): judges requests, and lets applications answer those that are theirs. */
@@ -39,9 +40,9 @@ export class ServerSide implements AnswerJudge {
   readonly #admittance: Admittance;
   /** Requests that wait for an application's answer. */
   readonly #waiting = new Map<string, IncomingRequest>();
-  /** Of these, the INVITEs: CANCEL finds them by their transaction. */
-  readonly #invites = new Map<string, IncomingRequest>();
   readonly #early: EarlyDialogs;
+  readonly #cancels: Cancels;
+  readonly #dialogs: ServerDialogs;
   readonly #accepted: AcceptedCalls;
 
   constructor(
@@ -63,7 +64,9 @@ export class ServerSide implements AnswerJudge {
     this.#refusals = new Refusals(surroundings, metrics);
     this.#early = new EarlyDialogs(this.#refusals, asking);
     this.#accepted = new AcceptedCalls(surroundings, asking);
+    this.#dialogs = new ServerDialogs(surroundings, this.#accepted);
     this.#admittance = new Admittance({ ...surroundings, metrics, sourceRate, refusals: this.#refusals });
+    this.#cancels = new Cancels(surroundings.transactions, this.#refusals, this.#admittance);
   }
 
   /** Asked of each datagram before it is read; false: it has been dealt with. */
@@ -92,7 +95,7 @@ export class ServerSide implements AnswerJudge {
       return;
     }
     const arrival = { request, received, via, key };
-    if (request.method === 'CANCEL') this.#takeCancel(arrival, cancelledKey);
+    if (request.method === 'CANCEL') this.#cancels.take(arrival, cancelledKey);
     else this.#takeNew(arrival);
   }
 
@@ -125,28 +128,12 @@ export class ServerSide implements AnswerJudge {
     }
   }
 
-  dialogBegins({ arrival, application }: IncomingRequest, response: SipResponse): Dialog {
-    const { request, received } = arrival;
-    const state = dialogOfServer(request, response);
-    return this.#surroundings.dialogs.open({
-      kind: request.method === 'INVITE' ? 'INVITE' : 'SUBSCRIBE',
-      fromTag: state.remoteTag,
-      owner: application,
-      flow: received.flow,
-      state,
-      idle: request.method === 'INVITE' ? DIALOG_LIMITS.inviteIdle : subscriptionLifetime(request, response),
-    });
+  dialogBegins(incoming: IncomingRequest, response: SipResponse): Dialog {
+    return this.#dialogs.begin(incoming, response);
   }
 
-  succeeded({ arrival }: IncomingRequest, dialog: Dialog, response: SipResponse, bytes: Buffer): void {
-    const { request } = arrival;
-    // It may have ended while the request waited.
-    if (!this.#surroundings.dialogs.has(dialog)) return;
-    if (request.method === 'SUBSCRIBE' && dialog.kind === 'SUBSCRIBE') {
-      this.#surroundings.dialogs.keep(dialog, subscriptionLifetime(request, response));
-    } else if (request.method === 'INVITE') {
-      this.#accepted.answered(arrival, dialog, response, bytes);
-    }
+  succeeded(incoming: IncomingRequest, dialog: Dialog, response: SipResponse, bytes: Buffer): void {
+    this.#dialogs.succeeded(incoming, dialog, response, bytes);
   }
 
   acknowledged(received: ReceivedMessage): void {
@@ -154,23 +141,13 @@ export class ServerSide implements AnswerJudge {
   }
 
   finished(incoming: IncomingRequest, status: number): void {
-    const { dialogs } = this.#surroundings;
     const { dialog } = incoming;
-    const { request, key } = incoming.arrival;
     this.#waiting.delete(incoming.id);
-    if (request.method === 'INVITE') {
-      this.#invites.delete(key);
+    if (incoming.arrival.request.method === 'INVITE') {
+      this.#cancels.end(incoming);
       this.#early.end(incoming);
     }
-    if (dialog === undefined) return;
-    if (request.method === 'INVITE') dialog.invited = undefined;
-    if (dialog.updated === incoming) dialog.updated = undefined;
-    const { formerTarget } = incoming;
-    if ((status === 0 || status >= 300) && formerTarget !== undefined) {
-      dialog.state = refusedRefresh(dialog.state, request, formerTarget);
-    }
-    if (status === 401 || status === 407) return;
-    if (request.method === 'BYE' || endsSubscription(dialog, request)) dialogs.close(dialog);
+    if (dialog !== undefined) this.#dialogs.finished(incoming, dialog, status);
   }
 
   #takeNew(arrival: Arrival): void {
@@ -228,16 +205,9 @@ export class ServerSide implements AnswerJudge {
     this.#handOver(arrival, application);
   }
 
-  /**
-   * RFC 3261 §16.3 step 4 speaks of proxies: our own Via below the others says that a request of ours came back. The
-   * application that sent it, if it is not to have it again.
-   */
+  /** The application that sent a request that came back, if it is not to have it again. */
   #senderOf(request: SipRequest): Application | undefined {
-    if (this.#surroundings.returned === 'hand-up') return undefined;
-    const vias = request.headers.all('Via');
-    // Straight from us to ourselves is no way round: somebody wanted it.
-    if (vias.length < 2) return undefined;
-    const branch = /;\s*branch\s*=\s*([^\s;,]+)/i.exec(vias.at(-1) ?? '')?.[1];
+    const branch = this.#surroundings.returned === 'hand-up' ? undefined : firstBranch(request);
     return branch === undefined ? undefined : this.#asking.senderOf(request, branch);
   }
 
@@ -306,7 +276,7 @@ export class ServerSide implements AnswerJudge {
     const incoming = new IncomingRequest(from, this.#surroundings, this);
     this.#waiting.set(incoming.id, incoming);
     if (request.method === 'INVITE') {
-      this.#invites.set(key, incoming);
+      this.#cancels.begin(incoming);
       if (dialog === undefined) this.#early.begin(incoming);
       else dialog.invited = incoming;
     }
@@ -314,33 +284,6 @@ export class ServerSide implements AnswerJudge {
     this.#requests.add();
     transaction.start();
     incoming.show();
-  }
-
-  /**
-   * RFC 3261 §9.2: a CANCEL is always answered 200 when its request is known, with the To tag of that one, and ends an
-   * INVITE that has no final response yet. It is told the application as it came, Reason and all.
-   */
-  #takeCancel(arrival: Arrival, inviteKey: string): void {
-    const { request } = arrival;
-    const cancelled = this.#cancelledBy(inviteKey);
-    if (cancelled === undefined) {
-      if (this.#admittance.mayTell(arrival.received.source)) this.#refusals.refuse(arrival, 481);
-      return;
-    }
-    this.#refusals.refuseFor(arrival, 200, [], { localTag: cancelled.localTag });
-    const incoming = this.#invites.get(inviteKey);
-    if (incoming === undefined) return;
-    incoming.show(request);
-    incoming.refuse(487);
-  }
-
-  #cancelledBy(inviteKey: string): ServerTransaction | undefined {
-    const { transactions } = this.#surroundings;
-    for (const key of [inviteKey, ...otherCancelledKeys(inviteKey)]) {
-      const found = transactions.findServer(key);
-      if (found !== undefined) return found;
-    }
-    return undefined;
   }
 
   #acknowledge(request: SipRequest, received: ReceivedMessage): void {
