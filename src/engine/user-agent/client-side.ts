@@ -135,7 +135,9 @@ export class ClientSide implements ResponseJudge, AskingSide {
       localTag: identifiers.tag(),
       callId: identifiers.callId(),
     };
-    const journey: Journey = { nextHop: plan.nextHop, compose: (way) => composeRequest(draft, way) };
+    const continues = tagOf(fields.settable.get('to')) !== '';
+    const compose: Journey['compose'] = (way) => composeRequest(draft, way);
+    const journey: Journey = { nextHop: plan.nextHop, compose, continues };
     this.#launch(application, method, journey, command);
   }
 

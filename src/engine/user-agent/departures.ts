@@ -26,9 +26,11 @@ export interface Journey {
   readonly compose: (way: Way) => SipRequest;
   /**
    * Of a request in a dialog, the flow to take when no address of the next hop can be reached; a WebSocket is the only way
-   * to who made it. Such a request goes also where new ones are not welcome.
+   * to who made it.
    */
   readonly fallback?: Flow;
+  /** It begins nothing, and goes also where new requests are not welcome (RFC 3261 §21.5.4). */
+  readonly continues?: boolean;
 }
 
 /**
@@ -49,7 +51,7 @@ export interface Impasse {
  */
 export async function* departures(
   surroundings: Surroundings,
-  { nextHop, compose, fallback: back }: Journey,
+  { nextHop, compose, fallback: back, continues = back !== undefined }: Journey,
 ): AsyncGenerator<Departure, Impasse, Outcome | undefined> {
   const { transport, addresses, clock, setbacks } = surroundings;
   // A WebSocket client may say sips of what is a plain connection here: its TLS ends at the web server before us.
@@ -60,7 +62,7 @@ export async function* departures(
   // RFC 3261 §26.2.2: what is sips never goes in the clear.
   const fallback = back !== undefined && /^sips:/i.test(nextHop) && !isSecure(back.remote) ? undefined : back;
   const found = await surroundings.resolve(nextHop).catch(() => []);
-  const welcome = back === undefined ? found.filter((each) => setbacks.shunned(each) === 0) : found;
+  const welcome = continues ? found : found.filter((each) => setbacks.shunned(each) === 0);
   const targets = setbacks.order(welcome).slice(0, SENDING_LIMITS.addresses);
   const transportGiven = /;transport=/i.test(nextHop);
   let outcome: Outcome | undefined;

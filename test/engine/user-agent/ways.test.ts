@@ -71,6 +71,20 @@ describe('a request that goes a second way (RFC 3263 §4.3) says no more than is
     });
   }
 
+  it('in a dialog that only the application knows it goes where Retry-After keeps new ones away', async () => {
+    app.request('MESSAGE', first.uri);
+    await engine.settle();
+    first.send(first.answer(first.taken('MESSAGE'), 503, { headers: ['Retry-After: 60'] }));
+    await engine.settle();
+    app.request('MESSAGE', first.uri);
+    app.request('NOTIFY', first.uri, ['From: <sip:a@p.test>;tag=1', 'To: <sip:b@p.test>;tag=2']);
+    await engine.settle();
+    first.send(first.answer(first.taken('NOTIFY'), 200));
+    await engine.clock.advance(1_000);
+    expect(app.news()).to.deep.equal(['503 MESSAGE', '200 NOTIFY', '503 MESSAGE']);
+    expect(first.news()).to.deep.equal([]);
+  });
+
   describe('in a dialog', () => {
     const record: RequestParts = { callId: 'c', headers: ['Record-Route: <sip:p.test;lr>'] };
 
