@@ -4,6 +4,7 @@ import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Counter, Gauge, Metrics } from '../core/metrics.ts';
 import type { CalledDialog } from './called-dialog.ts';
+import { hasDisguisedHeaders } from './disguised-headers.ts';
 import type {
   DrachtioDialog,
   DrachtioRequest,
@@ -244,6 +245,7 @@ export class SipAgent implements RequestSender {
   ): Promise<void> {
     const { logger } = this.#options;
     try {
+      if (hasDisguisedHeaders(request.raw)) throw new SipRefusal(400, 'Bad Header Name');
       await route({
         request,
         response,

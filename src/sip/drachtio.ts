@@ -18,6 +18,8 @@ interface DrachtioMessage {
 export interface DrachtioRequest extends DrachtioMessage {
   readonly method: string;
   readonly uri: string;
+  /** The whole message as the server handed it over. */
+  readonly raw?: string;
   readonly source_address: string;
   readonly source_port: number;
   readonly protocol: string;
