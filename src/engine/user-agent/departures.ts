@@ -29,7 +29,7 @@ export interface Journey {
    * to who made it.
    */
   readonly fallback?: Flow;
-  /** It begins nothing, and goes also where new requests are not welcome (RFC 3261 §21.5.4). */
+  /** It begins nothing, and goes also where new requests are not welcome while others would take them (RFC 3261 §21.5.4). */
   readonly continues?: boolean;
 }
 
@@ -39,12 +39,6 @@ export interface Journey {
  */
 export type Outcome = 'failed' | 'silent' | 'refused';
 
-/** No way is left. */
-export interface Impasse {
-  /** All of them were left out because they asked to be left alone so long, ms (RFC 3261 §21.5.4). */
-  readonly retryAfter?: number;
-}
-
 /**
  * The ways a request may take, best first. The next one is asked for when a request could not be delivered by the one
  * before (RFC 3263 §4.3); each has a branch of its own.
@@ -52,18 +46,19 @@ export interface Impasse {
 export async function* departures(
   surroundings: Surroundings,
   { nextHop, compose, fallback: back, continues = back !== undefined }: Journey,
-): AsyncGenerator<Departure, Impasse, Outcome | undefined> {
+): AsyncGenerator<Departure, void, Outcome | undefined> {
   const { transport, addresses, clock, setbacks } = surroundings;
   // A WebSocket client may say sips of what is a plain connection here: its TLS ends at the web server before us.
   if (back !== undefined && isWebSocket(back.remote)) {
     yield prepare(surroundings, compose, back, false);
-    return {};
+    return;
   }
   // RFC 3261 §26.2.2: what is sips never goes in the clear.
   const fallback = back !== undefined && /^sips:/i.test(nextHop) && !isSecure(back.remote) ? undefined : back;
   const found = await surroundings.resolve(nextHop).catch(() => []);
   const welcome = continues ? found : found.filter((each) => setbacks.shunned(each) === 0);
-  const targets = setbacks.order(welcome).slice(0, SENDING_LIMITS.addresses);
+  // A proxy may pass on the 503 of one user's phone: what is for all others has no way but this one.
+  const targets = setbacks.order(welcome.length > 0 ? welcome : found).slice(0, SENDING_LIMITS.addresses);
   const transportGiven = /;transport=/i.test(nextHop);
   let outcome: Outcome | undefined;
   for (const [index, target] of targets.entries()) {
@@ -92,8 +87,6 @@ export async function* departures(
   if (fallback !== undefined && (outcome === undefined || outcome === 'failed')) {
     yield prepare(surroundings, compose, fallback, false);
   }
-  if (found.length === 0 || welcome.length > 0) return {};
-  return { retryAfter: Math.min(...found.map((each) => setbacks.shunned(each))) };
 }
 
 /** The request as it would have gone, for one that goes nowhere. */

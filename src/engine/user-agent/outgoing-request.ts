@@ -5,7 +5,7 @@ import { cancellationOf } from '../transaction/client-transaction.ts';
 import { responseTo } from '../transaction/response-to.ts';
 import { Attempt } from './attempt.ts';
 import type { AttemptJudge } from './attempt.ts';
-import type { Departure, Impasse, Outcome } from './departures.ts';
+import type { Departure, Outcome } from './departures.ts';
 import { departures, undeliverable } from './departures.ts';
 import { SENDING_LIMITS } from './limits.ts';
 import type { Order } from './order.ts';
@@ -43,7 +43,7 @@ export class OutgoingRequest implements AttemptJudge {
   readonly #surroundings: Surroundings;
   readonly #judge: ResponseJudge;
   readonly #notices: RequestNotices;
-  readonly #ways: AsyncGenerator<Departure, Impasse, Outcome | undefined>;
+  readonly #ways: AsyncGenerator<Departure, void, Outcome | undefined>;
   readonly #startedAt: number;
   /** In the order they were begun. */
   readonly #attempts: Attempt[] = [];
@@ -57,7 +57,6 @@ export class OutgoingRequest implements AttemptJudge {
   #spare: Departure | undefined;
   /** There is none left. */
   #exhausted = false;
-  #retryAfter: number | undefined;
   /** Several ways had 64·T1 together. */
   #late = false;
   /** Somebody may have it and has not said so. */
@@ -222,7 +221,6 @@ export class OutgoingRequest implements AttemptJudge {
     if (this.#closed || this.#final) return;
     if (found.done === true) {
       this.#exhausted = true;
-      this.#retryAfter = found.value.retryAfter;
       // Those that were left to themselves are what is left.
       for (const attempt of this.#attempts) attempt.mute(false);
       if (this.#notices.due) this.#goNowhere();
@@ -315,11 +313,7 @@ export class OutgoingRequest implements AttemptJudge {
   }
 
   #answerLocally(status: number): void {
-    const response = responseTo(this.#asSent(), status, '');
-    if (status === 503 && this.#retryAfter !== undefined) {
-      response.headers.append('Retry-After', String(Math.ceil(this.#retryAfter / 1_000)));
-    }
-    this.#show(response, undefined);
+    this.#show(responseTo(this.#asSent(), status, ''), undefined);
     for (const attempt of this.#attempts) if (!attempt.over) this.#giveUp(attempt);
   }
 
