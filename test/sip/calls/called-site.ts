@@ -101,6 +101,8 @@ export class CalledSite {
       listen: (['udp', 'tcp'] as const).map((protocol) => ({ protocol, host: '127.0.0.1', port: 0 })),
       control: { host: '127.0.0.1', port: 0 },
       secret,
+      // As the program has it: a call that comes back is answered by our own rules.
+      returned: 'hand-up',
     });
     const endpoint = await startMsrpEndpoint({
       ...surroundings,
