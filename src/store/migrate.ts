@@ -30,11 +30,13 @@ export async function migrate(database: Database): Promise<void> {
       await migrateAlone(database);
       return;
     } catch (cause) {
-      if (!isRace(cause) || clock.now() >= giveUpAt)
+      if (!(isRace(cause) || isSlow(cause)) || clock.now() >= giveUpAt)
         throw new StoreUnavailable('bring the schema up to date', { cause });
       logger.warn(
         { error: describeError(cause) },
-        `another node migrates the schema; if none does: ${FREE_THE_LOCK}`,
+        isSlow(cause)
+          ? 'the database gives no connection yet'
+          : `another node migrates the schema; if none does: ${FREE_THE_LOCK}`,
       );
       await pause(clock, STORE_LIMITS.migrationPause);
     }
@@ -87,6 +89,14 @@ export function isOneOfSeveral(variables: readonly ServerVariable[]): boolean {
 /** Two that create the same tables, or one that finds the other's lock. */
 function isRace(error: unknown): boolean {
   return error instanceof Error && /lock|already exists|duplicate/i.test(`${error.name} ${error.message}`);
+}
+
+/** A server that is there and has not let us in so far: a node that starts has time. */
+function isSlow(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (error.name === 'KnexTimeoutError' || ('code' in error && error.code === 'ETIMEDOUT'))
+  );
 }
 
 /** For those who only look. @throws SchemaOutdated, StoreUnavailable */

@@ -185,6 +185,21 @@ describe('the store on MariaDB', function () {
     await Promise.all(stores.map((store) => store.close()));
   });
 
+  it('is brought up to date by a server that hangs for a while as it starts', async () => {
+    const url = await newUrl();
+    mariadb.freeze();
+    const opening = openForTest(url);
+    opening.catch(() => undefined);
+    try {
+      await pause(STORE_LIMITS.acquire + 500);
+    } finally {
+      mariadb.thaw();
+    }
+    const store = await opening;
+    expect(await store.deposit(text())).to.equal('stored');
+    await store.close();
+  });
+
   it('is refused at once when the server is not there', async () => {
     const refused = await openForTest('mysql://mailbox:secret@127.0.0.1:1/none').catch(
       (error: unknown) => error,
