@@ -36,11 +36,15 @@ class Lane {
 
   start(callback: () => void): Timer {
     const timer = new LaneTimer(this.#clock.now() + this.#length, callback, this);
-    if (this.#last === undefined) this.#first = timer;
-    else this.#last.next = timer;
+    if (this.#last === undefined) {
+      this.#first = timer;
+      this.#timer ??= this.#clock.after(this.#length, () => this.#ring());
+    } else {
+      // Those before it are due earlier: the clock is set for the first of them, or will be when this round has rung.
+      this.#last.next = timer;
+    }
     this.#last = timer;
     this.#waiting++;
-    this.#timer ??= this.#clock.after(this.#length, () => this.#ring());
     return timer;
   }
 

@@ -38,6 +38,18 @@ describe('timers of one length share one of the clock', () => {
     expect(clock.pendingTimers).to.equal(0);
   });
 
+  it('that start one of their own length as they ring do not keep the others waiting', async () => {
+    lanes.after(100, () => {
+      ring('first')();
+      lanes.after(100, ring('again'));
+    });
+    await clock.advance(30);
+    lanes.after(100, ring('second'));
+    await clock.advance(300);
+    expect(rung).to.deep.equal(['first 100', 'second 130', 'again 200']);
+    expect(clock.pendingTimers).to.equal(0);
+  });
+
   it('may start and cancel others as they ring', async () => {
     const later = lanes.after(100, ring('later'));
     const earlier: { cancel(): void }[] = [];
